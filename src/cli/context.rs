@@ -1,0 +1,91 @@
+//! What every command is given: the terminal, the clock, the project's place, and the way to be interrupted.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{CommandError, CommandResult, Kind, Ui};
+use crate::clock::{Clock, Random};
+
+/// The surroundings of a command.
+pub struct Context {
+    /// The terminal.
+    pub ui: Ui,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// `--project`, where it was given.
+    pub project: Option<PathBuf>,
+    /// `--env`, where it was given.
+    pub env: Option<String>,
+    /// Cancelled by the first Ctrl-C (or SIGTERM). A command that changes the world undoes and returns
+    /// [`Kind::Interrupted`]; the second Ctrl-C ends the process at once.
+    pub interrupt: CancellationToken,
+}
+
+impl Context {
+    pub(super) fn new(ui: Ui, project: Option<PathBuf>, env: Option<String>) -> Self {
+        let interrupt = CancellationToken::new();
+        Self { ui, clock: Clock::system(), random: Random::from_os(), project, env, interrupt }
+    }
+
+    /// Runs an asynchronous command to its end, with Ctrl-C turned into [`Context::interrupt`].
+    pub(super) fn block_on(&self, work: impl Future<Output = CommandResult>) -> CommandResult {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CommandError::new(Kind::Failed, "the operating system gave no threads").because(error))?;
+        let result = runtime.block_on(async {
+            let listener = tokio::spawn(listen_for_interrupts(self.interrupt.clone()));
+            let result = work.await;
+            listener.abort();
+            result
+        });
+        // Blocking work that a command left behind (a read of a dead disk) must not hold the exit.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+        result
+    }
+}
+
+async fn listen_for_interrupts(interrupt: CancellationToken) {
+    next_signal().await;
+    interrupt.cancel();
+    next_signal().await;
+    // The user asked twice: the undo records on disk are what `wildcam drill undo --all` needs.
+    std::process::abort();
+}
+
+#[cfg(unix)]
+async fn next_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn next_signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Diagnostics for developers and reports, on standard error: quiet by default, `-v` and `-vv` for more, `WILDCAM_LOG`
+/// for a filter.
+pub(super) fn start_tracing(verbose: u8) {
+    let default = match verbose {
+        0 => "error",
+        1 => "wildcam=info,wildcam_core=info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("WILDCAM_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).try_init();
+}

@@ -1,0 +1,11 @@
+//! `wildcam init`.
+
+use super::{CommandError, CommandResult, Context, Kind};
+
+/// The arguments of `wildcam init`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {}
+
+pub(super) fn run(_arguments: &Arguments, _context: &Context) -> CommandResult {
+    Err(CommandError::new(Kind::Failed, "under construction"))
+}

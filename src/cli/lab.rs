@@ -1,0 +1,11 @@
+//! `wildcam lab`.
+
+use super::{CommandError, CommandResult, Context, Kind};
+
+/// The arguments of `wildcam lab`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {}
+
+pub(super) async fn run(_arguments: &Arguments, _context: &Context) -> CommandResult {
+    Err(CommandError::new(Kind::Failed, "under construction"))
+}

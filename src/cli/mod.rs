@@ -1,0 +1,145 @@
+//! The command line: one file per command, its arguments beside its run.
+
+mod completions;
+mod context;
+mod detections;
+mod doctor;
+mod drill;
+mod gateway;
+mod init;
+mod lab;
+mod process;
+mod project;
+mod quickstart;
+mod status;
+mod token;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+pub use context::Context;
+
+use crate::ui::{CommandError, CommandResult, Kind, Options, Ui};
+
+/// Runs wildlife cameras on several clouds, and measures what losing one costs.
+#[derive(Parser)]
+#[command(name = "wildcam", version, about, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(flatten)]
+    global: GlobalArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Args)]
+struct GlobalArguments {
+    /// The folder that holds wildcam.toml
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    project: Option<PathBuf>,
+    /// The environment of wildcam.toml to use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    env: Option<String>,
+    /// JSON lines on standard output
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// Only results and errors
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    quiet: bool,
+    /// Answer ordinary questions with yes; never consents to loss
+    #[arg(long, global = true, help_heading = "Global options")]
+    yes: bool,
+    /// No colour (also: NO_COLOR)
+    #[arg(long, global = true, help_heading = "Global options")]
+    no_color: bool,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Bring three clouds up on this machine, lose one, and see what was lost
+    Quickstart(quickstart::Arguments),
+    /// Write a wildcam.toml
+    Init(init::Arguments),
+    /// Show what wildcam.toml means
+    Project(project::Arguments),
+    /// Three small clouds on this machine
+    Lab(lab::Arguments),
+    /// Break something on purpose and measure the recovery
+    Drill(drill::Arguments),
+    /// Serve the API that cameras talk to
+    Gateway(gateway::Arguments),
+    /// List, get and export detections
+    Detections(detections::Arguments),
+    /// Make a token that enrols a camera or reads detections
+    Token(token::Arguments),
+    /// What runs, and how it is
+    Status(status::Arguments),
+    /// Check this machine and this project
+    Doctor(doctor::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+    /// A part of the lab; started by the lab
+    #[command(hide = true)]
+    Process(process::Arguments),
+}
+
+/// Parses, runs, and says how the process should exit.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are answers, not errors; clap knows which stream each belongs to.
+            let _ = error.print();
+            return if error.use_stderr() { Kind::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return Kind::Usage.into();
+        }
+    };
+    let global = arguments.global;
+    let ui = Ui::new(Options {
+        json: global.json,
+        quiet: global.quiet,
+        no_color: global.no_color || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        yes: global.yes,
+    });
+    context::start_tracing(global.verbose);
+    let context = Context::new(ui.clone(), global.project, global.env);
+    match run(arguments.command, context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            ui.failure(&error);
+            error.kind().into()
+        }
+    }
+}
+
+/// The whole command tree, for completions and manual pages.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+fn run(command: Command, context: Context) -> CommandResult {
+    match command {
+        Command::Completions(arguments) => completions::run(&arguments, &context),
+        Command::Project(arguments) => project::run(&arguments, &context),
+        Command::Init(arguments) => init::run(&arguments, &context),
+        Command::Token(arguments) => token::run(&arguments, &context),
+        Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
+        Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
+        Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),
+        Command::Gateway(arguments) => context.block_on(gateway::run(&arguments, &context)),
+        Command::Detections(arguments) => context.block_on(detections::run(&arguments, &context)),
+        Command::Status(arguments) => context.block_on(status::run(&arguments, &context)),
+        Command::Doctor(arguments) => context.block_on(doctor::run(&arguments, &context)),
+        Command::Process(arguments) => context.block_on(process::run(&arguments, &context)),
+    }
+}

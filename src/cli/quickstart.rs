@@ -1,0 +1,11 @@
+//! `wildcam quickstart`.
+
+use super::{CommandError, CommandResult, Context, Kind};
+
+/// The arguments of `wildcam quickstart`.
+#[derive(clap::Args)]
+pub(super) struct Arguments {}
+
+pub(super) async fn run(_arguments: &Arguments, _context: &Context) -> CommandResult {
+    Err(CommandError::new(Kind::Failed, "under construction"))
+}

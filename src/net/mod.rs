@@ -1,0 +1,5 @@
+//! The one HTTP client set-up, TLS, the retry policy, and the accept loop of every server.
+
+pub mod retry;
+pub mod serve;
+pub mod tls;

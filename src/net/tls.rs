@@ -1,0 +1,71 @@
+//! TLS by rustls with ring: who is trusted, and who we are.
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+};
+
+/// Why TLS could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is not what it should be.
+    #[error("the {what} is not valid PEM")]
+    Pem {
+        /// Certificate, authority or key.
+        what: &'static str,
+        /// What the parser says.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// The key and the certificate do not fit, or an authority is unusable.
+    #[error("TLS refuses the certificate or the key")]
+    Refused(#[from] rustls::Error),
+    /// There is no certificate in the text.
+    #[error("the {0} holds no certificate")]
+    Empty(&'static str),
+}
+
+/// The cryptography behind every connection.
+#[must_use]
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let found = CertificateDer::pem_slice_iter(pem.as_bytes())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| Error::Pem { what, source })?;
+    if found.is_empty() { Err(Error::Empty(what)) } else { Ok(found) }
+}
+
+/// A client that trusts exactly the authorities in `authority_pem`: the pinned trust of a fleet.
+///
+/// # Errors
+/// When the text holds no usable authority.
+pub fn client_trusting(authority_pem: &str) -> Result<Arc<ClientConfig>, Error> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates("authority", authority_pem)? {
+        roots.add(authority)?;
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// A server with this certificate chain and key.
+///
+/// # Errors
+/// When either is not valid PEM, or they do not fit each other.
+pub fn server(chain_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, Error> {
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|source| Error::Pem { what: "key", source })?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(certificates("certificate", chain_pem)?, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
