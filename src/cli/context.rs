@@ -30,6 +30,22 @@ impl Context {
         Self { ui, clock: Clock::system(), random: Random::from_os(), project, env, interrupt }
     }
 
+    /// Where this project keeps what wildcam must remember: labs, drills, journals.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
+        self.project.clone().unwrap_or_default().join(".wildcam")
+    }
+
+    /// The path of this program, for starting parts of the lab.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn executable(&self) -> Result<PathBuf, CommandError> {
+        std::env::current_exe().map_err(|error| {
+            CommandError::new(Kind::Failed, "the system does not say where this program lies").because(error)
+        })
+    }
+
     /// Runs an asynchronous command to its end, with Ctrl-C turned into [`Context::interrupt`].
     pub(super) fn block_on(&self, work: impl Future<Output = CommandResult>) -> CommandResult {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -5,6 +5,8 @@ mod context;
 mod detections;
 mod doctor;
 mod drill;
+mod drilling;
+mod flags;
 mod gateway;
 mod init;
 mod lab;

@@ -50,7 +50,7 @@ pub type CommandResult = Result<(), CommandError>;
 pub struct CommandError {
     kind: Kind,
     message: String,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    causes: Vec<String>,
     next_step: Option<String>,
     report: Option<Box<miette::Report>>,
     silent: bool,
@@ -59,7 +59,7 @@ pub struct CommandError {
 impl CommandError {
     /// An error with a message that stands on its own and does not repeat its cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, next_step: None, report: None, silent: false }
+        Self { kind, message: message.into(), causes: Vec::new(), next_step: None, report: None, silent: false }
     }
 
     /// An error whose message points into a file: the line, the caret, the help.
@@ -79,8 +79,14 @@ impl CommandError {
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        let source = source.into();
+        self.causes.extend(chain(Some(source.as_ref())));
         self
+    }
+
+    /// An error of an engine module: its message, and its causes below it.
+    pub fn of(kind: Kind, error: &dyn Error) -> Self {
+        Self { causes: chain(error.source()), ..Self::new(kind, error.to_string()) }
     }
 
     /// Adds what to do next, a command where one exists.
@@ -94,19 +100,6 @@ impl CommandError {
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
-    }
-
-    fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        let mut next: Option<&(dyn Error + 'static)> = match &self.source {
-            Some(source) => Some(source.as_ref()),
-            None => None,
-        };
-        while let Some(error) = next {
-            causes.push(error.to_string());
-            next = error.source();
-        }
-        causes
     }
 
     pub(super) fn render(&self, colour: bool) -> String {
@@ -124,7 +117,7 @@ impl CommandError {
         } else {
             text = format!("error: {}\n", self.message);
         }
-        for cause in self.causes() {
+        for cause in &self.causes {
             text.push_str(&format!("  because: {cause}\n"));
         }
         if let Some(step) = &self.next_step {
@@ -137,10 +130,20 @@ impl CommandError {
         ErrorLine {
             code: self.kind.code(),
             message: self.message.clone(),
-            causes: self.causes(),
+            causes: self.causes.clone(),
             next_step: self.next_step.clone(),
         }
     }
+}
+
+/// The messages of an error and of everything below it.
+fn chain(mut next: Option<&dyn Error>) -> Vec<String> {
+    let mut causes = Vec::new();
+    while let Some(error) = next {
+        causes.push(error.to_string());
+        next = error.source();
+    }
+    causes
 }
 
 /// The JSON line of a failure.
