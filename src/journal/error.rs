@@ -53,4 +53,52 @@ pub enum Error {
         /// What the serialiser says.
         source: serde_json::Error,
     },
+    /// A register's name has other characters than it may, or too many.
+    #[error("{name:?} is not a name for a register")]
+    BadName {
+        /// What was given.
+        name: String,
+    },
+    /// A register needs at least one store.
+    #[error("the register {register} has no stores")]
+    NoStores {
+        /// Its name.
+        register: String,
+    },
+    /// Too few stores answered; nothing was changed.
+    #[error("the register {register} needs {needed} stores and reached {reached} ({})", causes.join("; "))]
+    NoMajority {
+        /// Its name.
+        register: String,
+        /// Stores that answered well.
+        reached: usize,
+        /// Stores that have to.
+        needed: usize,
+        /// What each of the others did.
+        causes: Vec<String>,
+    },
+    /// Others changed the register each time; nothing was changed.
+    #[error("the register {register} was changed by others {tries} times in a row")]
+    Contended {
+        /// Its name.
+        register: String,
+        /// How often it was tried.
+        tries: u32,
+    },
+    /// The stores went away in the middle: the change may have been made, or may yet be.
+    #[error("it is not known whether the change to the register {register} was made")]
+    Unclear {
+        /// Its name.
+        register: String,
+        /// What ended the last try.
+        source: Box<Error>,
+    },
+    /// The register holds a value of another type, perhaps from a newer version.
+    #[error("the value of the register {register} is not of the kind expected")]
+    Unreadable {
+        /// Its name.
+        register: String,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
 }

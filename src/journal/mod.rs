@@ -3,6 +3,9 @@
 
 pub mod atomic;
 mod error;
+#[cfg(test)]
+pub(crate) mod faulty;
 pub mod intent;
+pub mod register;
 
 pub use error::Error;
