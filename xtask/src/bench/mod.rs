@@ -1,0 +1,53 @@
+//! Benchmarks: each compares with a named peer in the same run and prints a ratio, or prints the least possible beside
+//! what was measured.
+
+mod failover;
+mod gateway;
+
+use std::{path::PathBuf, process::Command};
+
+use crate::Failure;
+
+/// Which benchmark.
+#[derive(clap::Subcommand)]
+pub(crate) enum Bench {
+    /// Uploads a second through a gateway, beside a client that writes to the same stores itself
+    Gateway {
+        /// Uploads in each of the rounds
+        #[arg(long, default_value_t = 400)]
+        uploads: usize,
+        /// Uploads at once
+        #[arg(long, default_value_t = 16)]
+        concurrency: usize,
+    },
+    /// How soon cameras are back after a cloud is lost
+    Failover {
+        /// Runs, of which the median is printed
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
+    let binary = release_binary()?;
+    match bench {
+        Bench::Gateway { uploads, concurrency } => gateway::run(&binary, *uploads, *concurrency),
+        Bench::Failover { runs } => failover::run(&binary, *runs),
+    }
+}
+
+/// Builds the program as users run it.
+fn release_binary() -> Result<PathBuf, Failure> {
+    let status = Command::new("cargo").args(["build", "--release", "--package", "wildcam"]).status()?;
+    if !status.success() {
+        return Err("the release build failed".into());
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    let name = format!("wildcam{}", std::env::consts::EXE_SUFFIX);
+    Ok(std::path::absolute(target.join("release").join(name))?)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
