@@ -440,7 +440,7 @@ mod tests {
             late: random.below(30),
             slowest: Duration::from_millis(5 + random.below(80)),
         };
-        let (stores, handles) = stores(3, &random, faults, seed % 2 == 0);
+        let (stores, handles) = stores(3, &random, faults, seed.is_multiple_of(2));
         let grants: Arc<Mutex<Vec<Arc<Grant>>>> = Arc::default();
         let mut tasks = tokio::task::JoinSet::new();
         for number in 0..3 {
