@@ -1,3 +1,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
-//! x
+//! The camera's logic, the same on the chip, in the lab's virtual cameras and in host tests.
+//!
+//! Nothing here needs an operating system or an allocator. What differs between a chip and a laptop (sockets, time,
+//! randomness, flash) comes in through small traits; everything else is plain Rust over `embedded-io-async`.
+
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+pub mod cose;
+pub mod httpsig;
+pub mod wire;
