@@ -71,7 +71,8 @@ async fn history(seed: u64) -> History {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..proposers {
         // Every other history has proposers that share a name and a handle, as tasks of one process do.
-        let (name, random) = (if seed.is_multiple_of(3) { "same".to_owned() } else { format!("p{number}") }, random.fork());
+        let (name, random) =
+            (if seed.is_multiple_of(3) { "same".to_owned() } else { format!("p{number}") }, random.fork());
         let register: Register<u64> = register(&stores, &name, &random);
         let (history, tick) = (Arc::clone(&history), Arc::clone(&tick));
         tasks.spawn(async move {
