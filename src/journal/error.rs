@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, time::Duration};
 
 /// Why the journal could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -100,5 +100,17 @@ pub enum Error {
         register: String,
         /// What does not fit.
         source: serde_json::Error,
+    },
+    /// A lease cannot live that long, or that short.
+    #[error("a lease cannot live for {} ms", ttl.as_millis())]
+    BadTtl {
+        /// What was asked for.
+        ttl: Duration,
+    },
+    /// A sequence has given out its last number.
+    #[error("the sequence {register} has no more numbers")]
+    Exhausted {
+        /// Its register.
+        register: String,
     },
 }

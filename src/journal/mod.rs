@@ -6,6 +6,8 @@ mod error;
 #[cfg(test)]
 pub(crate) mod faulty;
 pub mod intent;
+pub mod lease;
 pub mod register;
+pub mod sequence;
 
 pub use error::Error;

@@ -64,14 +64,15 @@ async fn history(seed: u64) -> History {
         late: random.below(40),
         slowest: Duration::from_millis(5 + random.below(60)),
     };
-    let (stores, handles) = stores(3, &random, faults, seed % 2 == 0);
+    let (stores, handles) = stores(3, &random, faults, seed.is_multiple_of(2));
     let proposers = 3 + random.below(3);
     let history = Arc::new(Mutex::new(History::default()));
     let tick = Arc::new(AtomicUsize::new(0));
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..proposers {
         // Every other history has proposers that share a name and a handle, as tasks of one process do.
-        let (name, random) = (if seed % 3 == 0 { "same".to_owned() } else { format!("p{number}") }, random.fork());
+        let (name, random) =
+            (if seed.is_multiple_of(3) { "same".to_owned() } else { format!("p{number}") }, random.fork());
         let register: Register<u64> = register(&stores, &name, &random);
         let (history, tick) = (Arc::clone(&history), Arc::clone(&tick));
         tasks.spawn(async move {
@@ -188,7 +189,7 @@ async fn a_refused_change_has_seen_the_value_that_stands() {
     let (stores, _) = stores(3, &random, Faults::default(), false);
     let register: Register<u64> = register(&stores, "one", &random);
     register.change(one_more).await.unwrap();
-    let refused = register.change(|old| Err::<u64, _>(old)).await.unwrap_err();
+    let refused = register.change(Err::<u64, _>).await.unwrap_err();
     assert!(matches!(refused, ChangeError::Aborted(Some(1))), "{refused:?}");
     assert_eq!(register.read().await.unwrap(), Some(1));
 }
