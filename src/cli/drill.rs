@@ -21,7 +21,7 @@ use crate::{
         undo::{OpenFault, UndoLog},
     },
     lab::{
-        control::SupervisorClient,
+        remote::SupervisorClient,
         environment::LabEnvironment,
         launch::{self, Life},
     },
@@ -248,7 +248,7 @@ async fn undo_one(fault: &OpenFault) -> Result<&'static str, CommandError> {
         // The supervisor was killed a moment ago, perhaps: its children end within seconds of it.
         tokio::time::sleep(StdDuration::from_millis(500)).await;
         if client.state().await.is_err() {
-            let _ = std::fs::remove_file(folder.join(crate::lab::control::FILE));
+            let _ = std::fs::remove_file(folder.join(crate::lab::remote::FILE));
             return Ok("its lab is gone, and the fault with it");
         }
     }

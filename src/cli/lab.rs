@@ -8,7 +8,7 @@ use super::{CommandError, CommandResult, Context, Kind, flags::SpecArguments};
 use crate::{
     lab::{
         Error,
-        control::{LabState, SupervisorClient},
+        remote::{LabState, SupervisorClient},
         launch::{self, Life},
     },
     ui::{JsonLine, Table},
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
                 wait_until_gone(&client).await;
             }
             // Only the file that said where the lab was: the logs stay.
-            let _ = std::fs::remove_file(folder.join(crate::lab::control::FILE));
+            let _ = std::fs::remove_file(folder.join(crate::lab::remote::FILE));
             context.ui.result(format!("The lab is down (it was process {}).", file.pid));
             Ok(())
         }

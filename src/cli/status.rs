@@ -6,7 +6,7 @@ use super::{CommandError, CommandResult, Context, Kind};
 use crate::{
     drill::undo::UndoLog,
     lab::{
-        control::SupervisorClient,
+        remote::SupervisorClient,
         environment::{CloudHealth, LabEnvironment},
     },
     project::Project,

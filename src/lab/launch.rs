@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Error,
-    control::{self, LabFile, SupervisorClient},
+    remote::{self, LabFile, SupervisorClient},
     spec::Spec,
 };
 use crate::journal::atomic;
@@ -95,7 +95,7 @@ pub async fn launch(
         command.spawn().map_err(|source| Error::Start { name: "the supervisor".to_owned(), source })?;
     let until = tokio::time::Instant::now() + UP_WITHIN;
     loop {
-        if folder.join(control::FILE).exists() {
+        if folder.join(remote::FILE).exists() {
             let (client, file) = SupervisorClient::of(folder)?;
             return Ok(Launched { client, file, child, folder: folder.to_owned() });
         }
@@ -127,7 +127,7 @@ impl Launched {
             let _ = self.child.start_kill();
             let _ = self.child.wait().await;
         }
-        let _ = std::fs::remove_file(self.folder.join(control::FILE));
+        let _ = std::fs::remove_file(self.folder.join(remote::FILE));
     }
 
     /// Lets go of a detached lab: it stays up.

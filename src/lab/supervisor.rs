@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Error,
     child::{Process, Recipe},
-    control::{FaultState, LabState, ProcessState},
+    remote::{FaultState, LabState, ProcessState},
     faults::{self, LinkControl},
     layout::Layout,
 };
