@@ -1,13 +1,16 @@
-#![no_std]
-#![forbid(unsafe_code)]
 //! The camera's logic, the same on the chip, in the lab's virtual cameras and in host tests.
 //!
 //! Nothing here needs an operating system or an allocator. What differs between a chip and a laptop (sockets, time,
 //! randomness, flash) comes in through small traits; everything else is plain Rust over `embedded-io-async`.
 
+#![no_std]
+#![forbid(unsafe_code)]
+
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
 pub mod cose;
+pub mod flash;
 pub mod httpsig;
+pub mod queue;
 pub mod wire;
