@@ -1,0 +1,136 @@
+//! Programs that others wrote and that the tests run against wildcam.
+//!
+//! Each lies in a folder of its own in the cache, named after its executable: `schemathesis/bin/schemathesis`, with a file
+//! `version` that is written last. tests/support/peers.rs finds them there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use crate::{machine, program, terminal, workspace::Workspace};
+
+/// Longer than any of them takes on two cores.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
+
+enum Source {
+    /// A package for Python, with its dependencies pinned in xtask/peers/PACKAGE.txt.
+    Python(&'static str),
+    /// A crate with an executable, built from source by its own lock file.
+    Crate(&'static str),
+}
+
+/// A program to install.
+pub(crate) struct Peer {
+    executable: &'static str,
+    version: &'static str,
+    source: Source,
+    purpose: &'static str,
+}
+
+const PEERS: [Peer; 4] = [
+    Peer {
+        executable: "schemathesis",
+        version: "4.32.5",
+        source: Source::Python("schemathesis"),
+        purpose: "the gateway against its OpenAPI description",
+    },
+    Peer {
+        executable: "chaos",
+        version: "1.19.0",
+        source: Source::Python("chaostoolkit"),
+        purpose: "experiment files against Chaos Toolkit",
+    },
+    Peer {
+        executable: "aws",
+        version: "1.46.2",
+        source: Source::Python("awscli"),
+        purpose: "the lab's store against a client of S3",
+    },
+    DENY,
+];
+
+/// Checks licences, sources and bans of the dependencies.
+pub(crate) const DENY: Peer = Peer {
+    executable: "cargo-deny",
+    version: "0.20.2",
+    source: Source::Crate("cargo-deny"),
+    purpose: "licences, sources and bans of the dependencies; built from source, some minutes",
+};
+
+/// Installs everything that is missing.
+///
+/// # Errors
+///
+/// The list of what could not be had; the others are installed all the same.
+pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
+    let mut missing = Vec::new();
+    for peer in &PEERS {
+        match install(workspace, peer) {
+            Ok(path) => terminal::say(&format!("{:<13} {:<8} {}", peer.executable, peer.version, path.display())),
+            Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(format!("could not install:\n  {}", missing.join("\n  "))) }
+}
+
+/// Installs one, unless this version is there.
+///
+/// # Errors
+///
+/// Why it could not be installed.
+pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, String> {
+    let folder = cache(workspace).join(peer.executable);
+    let mark = folder.join("version");
+    if fs::read_to_string(&mark).is_ok_and(|version| version == peer.version)
+        && let Some(path) = executable(&folder, peer.executable)
+    {
+        return Ok(path);
+    }
+    terminal::say(&format!("installing {} {}: {}", peer.executable, peer.version, peer.purpose));
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    match peer.source {
+        Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
+        Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+    }
+    let path = executable(&folder, peer.executable)
+        .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
+    fs::write(&mark, peer.version).map_err(|error| format!("cannot write {}: {error}", mark.display()))?;
+    Ok(path)
+}
+
+/// The folder that holds the peers: `WILDCAM_PEERS`, else target/peers.
+fn cache(workspace: &Workspace) -> PathBuf {
+    let named = std::env::var_os("WILDCAM_PEERS").filter(|folder| !folder.is_empty());
+    named.map_or_else(|| workspace.target("peers"), PathBuf::from)
+}
+
+fn executable(folder: &Path, name: &str) -> Option<PathBuf> {
+    let places = [format!("bin/{name}"), format!("Scripts/{name}.exe"), format!("bin/{name}.exe")];
+    places.iter().map(|place| folder.join(place)).find(|path| path.is_file())
+}
+
+fn install_python(workspace: &Workspace, folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let python = ["python3", "python"].into_iter().find_map(machine::find).ok_or("there is no Python here")?;
+    let result = program::run_within(LIMIT, Command::new(python).args(["-m", "venv"]).arg(folder));
+    if let Err(error) = result {
+        return Err(format!("{error}; Debian has venv in a package of its own: apt-get install python3-venv"));
+    }
+    let python = executable(folder, "python").ok_or("the new environment holds no Python")?;
+    let constraints = workspace.root().join("xtask/peers").join(format!("{package}.txt"));
+    let mut pip = Command::new(python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint"]).arg(constraints);
+    program::run_within(LIMIT, pip.arg(format!("{package}=={version}")))
+}
+
+fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str) -> Result<(), String> {
+    // Its build output lies beside our own: kept between tries, and gone with `cargo clean`.
+    let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
+    cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
+    program::run_within(LIMIT, &mut cargo)
+}
