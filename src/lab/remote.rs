@@ -1,21 +1,21 @@
 //! How a command talks to a lab's supervisor: HTTP on 127.0.0.1, with a token that only the user can read.
 
 use std::{
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use axum::{
     Json, Router,
-    extract::{Path as UrlPath, Request, State},
-    http::{StatusCode, header},
-    middleware::{self, Next},
+    extract::{Path as UrlPath, State},
+    http::StatusCode,
     response::{IntoResponse, Response},
-    routing::{get, post, put},
+    routing::{get, put},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Error, layout::Layout, supervisor::Supervisor};
+use super::{Error, control, layout::Layout, supervisor::Supervisor};
 use crate::{drill::experiment::Fault, project::Secret};
 
 /// The file in a lab's folder that says how to reach its supervisor.
@@ -96,30 +96,16 @@ struct Moment {
     t0_ms: u64,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Refusal {
-    error: String,
-}
-
-/// The supervisor's routes.
-pub fn router(supervisor: Supervisor, token: Secret) -> Router {
-    Router::new()
+/// The supervisor's routes, behind its token.
+pub fn router(supervisor: Supervisor, token: &Secret) -> Router {
+    let routes = Router::new()
         .route("/state", get(async |State(lab): State<Supervisor>| Json(lab.state().await)))
-        .route("/faults/{id}", put(inject).delete(undo))
+        .route("/faults/{id}", put(inject))
         .route("/faults/{id}/lease", put(renew))
-        .route("/down", post(async |State(lab): State<Supervisor>| lab.stop()))
-        .with_state(supervisor)
-        .layer(middleware::from_fn(move |request, next| check(token.clone(), request, next)))
-}
-
-async fn check(token: Secret, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if token.matches(given.as_bytes()) {
-        next.run(request).await
-    } else {
-        (StatusCode::UNAUTHORIZED, Json(Refusal { error: "the token is wrong".to_owned() })).into_response()
-    }
+        .route("/faults/{id}/undo", put(undo))
+        .route("/down", put(down))
+        .with_state(supervisor);
+    control::protect(routes, token.expose())
 }
 
 fn refuse(error: &Error) -> Response {
@@ -129,8 +115,11 @@ fn refuse(error: &Error) -> Response {
         text = format!("{text}: {next}");
         cause = next.source();
     }
-    let status = if matches!(error, Error::Unknown(_)) { StatusCode::NOT_FOUND } else { StatusCode::BAD_GATEWAY };
-    (status, Json(Refusal { error: text })).into_response()
+    let (status, kind) = match error {
+        Error::Unknown(_) => (StatusCode::NOT_FOUND, "unknown"),
+        _ => (StatusCode::BAD_GATEWAY, "failed"),
+    };
+    control::refuse(status, kind, text)
 }
 
 async fn inject(
@@ -146,24 +135,30 @@ async fn inject(
 
 async fn renew(State(lab): State<Supervisor>, UrlPath(id): UrlPath<String>, Json(lease): Json<Lease>) -> Response {
     match lab.renew(&id, Duration::from_millis(lease.lease_ms)).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => Json(()).into_response(),
         Err(error) => refuse(&error),
     }
 }
 
 async fn undo(State(lab): State<Supervisor>, UrlPath(id): UrlPath<String>) -> Response {
     match lab.undo(&id).await {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => Json(()).into_response(),
         Err(error) => refuse(&error),
     }
 }
 
+async fn down(State(lab): State<Supervisor>) -> Json<()> {
+    lab.stop();
+    Json(())
+}
+
+/// Restarting a killed cloud takes seconds, more on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Gives orders to a lab's supervisor.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SupervisorClient {
-    http: reqwest::Client,
-    base: String,
-    token: Secret,
+    control: control::Client,
 }
 
 impl SupervisorClient {
@@ -182,44 +177,12 @@ impl SupervisorClient {
         };
         let file: LabFile =
             serde_json::from_slice(&text).map_err(|source| Error::File { path, source: source.into() })?;
-        Ok((Self::new(&file)?, file))
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, file.port));
+        Ok((Self { control: control::Client::new(address, file.token.clone()).patient(PATIENCE) }, file))
     }
 
-    /// The lab that this file describes.
-    ///
-    /// # Errors
-    /// When no HTTP client can be made.
-    pub fn new(file: &LabFile) -> Result<Self, Error> {
-        // Restarting a killed cloud takes seconds; nothing here takes a minute.
-        let http = crate::net::client::plain(Duration::from_secs(60))
-            .map_err(|error| Error::part("making an HTTP client")(error.into()))?;
-        let base = format!("http://127.0.0.1:{}", file.port);
-        Ok(Self { http, base, token: Secret::new(file.token.clone()) })
-    }
-
-    async fn call<T: DeserializeOwned + Default>(
-        &self,
-        method: reqwest::Method,
-        path: &str,
-        body: Option<&(impl Serialize + Sync)>,
-    ) -> Result<T, Error> {
-        let failed = || Error::part(format!("the order {method} {path} to the lab"));
-        let mut request =
-            self.http.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(self.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.map_err(|error| failed()(error.into()))?;
-        if !answer.status().is_success() {
-            let status = answer.status();
-            let text = answer.json::<Refusal>().await.map_or_else(|_| status.to_string(), |refusal| refusal.error);
-            return Err(failed()(text.into()));
-        }
-        let bytes = answer.bytes().await.map_err(|error| failed()(error.into()))?;
-        if bytes.is_empty() {
-            return Ok(T::default());
-        }
-        serde_json::from_slice(&bytes).map_err(|error| failed()(error.into()))
+    async fn order<A: DeserializeOwned>(&self, path: &str, body: &(impl Serialize + Sync)) -> Result<A, Error> {
+        self.control.put(path, body).await.map_err(|error| Error::part("an order to the lab")(error.into()))
     }
 
     /// What runs.
@@ -227,19 +190,17 @@ impl SupervisorClient {
     /// # Errors
     /// When the supervisor does not answer.
     pub async fn state(&self) -> Result<LabState, Error> {
-        let state: Option<LabState> = self.call(reqwest::Method::GET, "/state", None::<&()>).await?;
-        state.ok_or_else(|| Error::Unknown("state".to_owned()))
+        self.control.get("/state").await.map_err(|error| Error::part("asking the lab for its state")(error.into()))
     }
 
-    /// Makes a fault. Returns its moment.
+    /// Makes a fault. Returns its moment on the monotonic clock, in milliseconds.
     ///
     /// # Errors
     /// When the supervisor does not answer or refuses.
     pub async fn inject(&self, id: &str, cloud: &str, fault: Fault, lease: Duration) -> Result<u64, Error> {
         let order = FaultOrder { cloud: cloud.to_owned(), fault, lease_ms: milliseconds(lease) };
-        let moment: Option<Moment> =
-            self.call(reqwest::Method::PUT, &format!("/faults/{id}"), Some(&order)).await?;
-        moment.map(|moment| moment.t0_ms).ok_or_else(|| Error::Unknown("moment of the fault".to_owned()))
+        let moment: Moment = self.order(&format!("/faults/{id}"), &order).await?;
+        Ok(moment.t0_ms)
     }
 
     /// Prolongs a fault's lease.
@@ -247,16 +208,15 @@ impl SupervisorClient {
     /// # Errors
     /// When the supervisor does not answer or knows no such fault.
     pub async fn renew(&self, id: &str, lease: Duration) -> Result<(), Error> {
-        let lease = Lease { lease_ms: milliseconds(lease) };
-        self.call(reqwest::Method::PUT, &format!("/faults/{id}/lease"), Some(&lease)).await
+        self.order(&format!("/faults/{id}/lease"), &Lease { lease_ms: milliseconds(lease) }).await
     }
 
-    /// Undoes a fault.
+    /// Undoes a fault; harmless when there is none of that id.
     ///
     /// # Errors
     /// When the supervisor does not answer or cannot.
     pub async fn undo(&self, id: &str) -> Result<(), Error> {
-        self.call(reqwest::Method::DELETE, &format!("/faults/{id}"), None::<&()>).await
+        self.order(&format!("/faults/{id}/undo"), &()).await
     }
 
     /// Takes the lab down.
@@ -264,7 +224,7 @@ impl SupervisorClient {
     /// # Errors
     /// When the supervisor does not answer.
     pub async fn down(&self) -> Result<(), Error> {
-        self.call(reqwest::Method::POST, "/down", None::<&()>).await
+        self.order("/down", &()).await
     }
 }
 
