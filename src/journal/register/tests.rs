@@ -139,6 +139,14 @@ async fn two_hundred_histories_with_faults_are_linearizable() {
 }
 
 #[tokio::test(start_paused = true)]
+#[ignore = "half a minute; part of the soak"]
+async fn ten_thousand_histories_with_faults_are_linearizable() {
+    for seed in 200..10_200 {
+        history(seed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_silent_store_of_three_delays_nothing() {
     let random = Random::seeded(1);
     let (stores, handles) = stores(3, &random, Faults::default(), true);
