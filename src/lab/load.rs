@@ -61,7 +61,7 @@ impl Uploader {
             std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })
         };
         let authority = read(setup::AUTHORITY_FILE)?;
-        let http = crate::net::client::trusting(&authority, Duration::from_secs(30))
+        let http = crate::net::client::http(Some(&authority))
             .map_err(|error| registering()(error.into()))?;
         let mut uploader = Self {
             http,

@@ -69,11 +69,3 @@ pub fn server(chain_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, Error
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
-
-/// A client for connections without TLS: any TLS handshake fails.
-pub(super) fn client_trusting_nobody() -> Arc<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(rustls::ALL_VERSIONS);
-    // ring supports both versions, so this cannot fail.
-    let builder = builder.expect("ring speaks TLS 1.2 and 1.3");
-    Arc::new(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
