@@ -9,5 +9,6 @@
 extern crate std;
 
 pub mod cose;
+pub mod http;
 pub mod httpsig;
 pub mod wire;
