@@ -11,4 +11,5 @@ extern crate std;
 pub mod cose;
 pub mod http;
 pub mod httpsig;
+pub mod link;
 pub mod wire;
