@@ -11,6 +11,8 @@ extern crate std;
 
 pub mod cose;
 pub mod flash;
+pub mod http;
 pub mod httpsig;
+pub mod link;
 pub mod queue;
 pub mod wire;
