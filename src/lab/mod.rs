@@ -1,8 +1,23 @@
 //! The lab: three small clouds on one machine, with real processes, real TLS, real S3, and links that can be broken.
 
+pub mod authority;
+pub mod cameras;
 pub mod child;
+pub mod control;
+pub mod dns;
+pub mod environment;
+pub mod faults;
+pub mod launch;
 pub mod layout;
+pub mod load;
+pub mod parts;
+pub mod pictures;
+pub mod proxy;
+pub mod remote;
+pub mod setup;
 pub mod spec;
+pub mod store;
+pub mod supervisor;
 
 use std::path::PathBuf;
 

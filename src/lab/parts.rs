@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use serde::de::DeserializeOwned;
@@ -16,7 +17,7 @@ use super::{
     Error, cameras, dns,
     proxy::{self, Proxy},
     remote::{self, LabFile},
-    setup::{self, AccessKey, CamerasPart, DnsPart, ProxyPart, StorePart},
+    setup::{self, AccessKey, CamerasPart, DnsPart, LinkPart, ProxyPart, StorePart},
     spec::Spec,
     store,
     supervisor::Supervisor,
@@ -112,10 +113,10 @@ pub async fn supervisor(config: &Path, executable: &Path, around: Surroundings) 
 /// When it cannot be opened or cannot listen.
 pub async fn store(config: &Path, around: Surroundings) -> Result<(), Error> {
     let part: StorePart = read(config)?;
-    let key = |key: &AccessKey| store::Credentials { access_key: key.id.clone(), secret_key: Secret::new(key.secret.clone()) };
+    let key = |key: &AccessKey| store::Credentials::new(key.id.clone(), key.secret.clone());
     let options = store::StoreOptions::new(&part.root, setup::BUCKET, key(&part.writer), key(&part.administrator));
     let opening = || Error::part(format!("opening the store in {}", part.root.display()));
-    let router = store::router(options, around.clock.clone()).map_err(|error| opening()(error.into()))?;
+    let router = store::router(&options, &around.clock).map_err(|error| opening()(error.into()))?;
     let tls = tls::server(&text(&part.certificate)?, &text(&part.key)?).map_err(|error| opening()(error.into()))?;
     serve(listen(part.port).await?, Some(tls), router, Limits::default(), around.stop).await;
     Ok(())
@@ -127,25 +128,21 @@ pub async fn store(config: &Path, around: Surroundings) -> Result<(), Error> {
 /// When it cannot listen.
 pub async fn proxy(config: &Path, around: Surroundings) -> Result<(), Error> {
     let part: ProxyPart = read(config)?;
-    let links = part
-        .links
-        .iter()
-        .map(|link| proxy::LinkConfig {
-            name: link.name.clone(),
-            listen: loopback(link.listen),
-            upstream: loopback(link.upstream).to_string(),
-            shape: proxy::Shape {
-                latency: std::time::Duration::from_millis(link.latency_ms),
-                ..proxy::Shape::default()
-            },
-        })
-        .collect();
-    let proxy = Proxy::start(proxy::ProxyConfig { links }, around.clock.clone(), Random::seeded(part.seed))
+    let config = |link: &LinkPart| {
+        proxy::LinkConfig::new(&link.name, loopback(link.listen), loopback(link.upstream).to_string())
+    };
+    let config = proxy::ProxyConfig { links: part.links.iter().map(config).collect() };
+    let starting = || Error::part("starting the proxy");
+    let proxy = Proxy::start(config, around.clock.clone(), Random::seeded(part.seed), around.stop.clone())
         .await
-        .map_err(|error| Error::part("starting the proxy")(error.into()))?;
+        .map_err(|error| starting()(error.into()))?;
+    for link in &part.links {
+        let shape = proxy::Shape { latency: Duration::from_millis(link.latency_ms), ..proxy::Shape::default() };
+        proxy.set(&link.name, proxy::Mode::Clear, shape, None).await.map_err(|error| starting()(error.into()))?;
+    }
     let router = proxy.router(&part.token);
     serve(listen(part.control_port).await?, None, router, Limits::default(), around.stop).await;
-    proxy.stop().await;
+    proxy.stopped().await;
     Ok(())
 }
 

@@ -190,7 +190,7 @@ pub async fn prepare(spec: &Spec, folder: &Path, clock: &Clock, random: &Random)
     }
     let authority = Authority::create("wildcam lab", clock)
         .map_err(|error| Error::part("making a certificate authority")(error.into()))?;
-    write(&folder.join(AUTHORITY_FILE), authority.certificate_pem().as_bytes())?;
+    write(&folder.join(AUTHORITY_FILE), authority.pem().as_bytes())?;
     let signer = FileSigner::create(&folder.join(ONLINE_KEY_FILE), Role::Online)
         .map_err(|error| Error::part("making the fleet's key")(error.into()))?;
     let setup = Setup { spec, folder, layout: Layout::allocate(spec, random)?, authority, random };
@@ -205,14 +205,14 @@ impl Setup<'_> {
         let mut proxy_tokens = BTreeMap::new();
         for cloud in &self.layout.clouds {
             self.credentials(&cloud.name)?;
-            stores.push(self.store(cloud, clock)?);
+            stores.push(self.store(cloud)?);
             let token = self.token();
             proxies.push(self.proxy(cloud, &token)?);
             proxy_tokens.insert(cloud.name.clone(), (cloud.proxy_control_port, Secret::new(token)));
         }
         for cloud in &self.layout.clouds {
             for gateway in &cloud.gateways {
-                gateways.push(self.gateway(&cloud.name, &gateway.name, gateway.port, clock)?);
+                gateways.push(self.gateway(&cloud.name, &gateway.name, gateway.port)?);
             }
         }
         let dns_token = self.token();
@@ -220,7 +220,7 @@ impl Setup<'_> {
         write(&self.folder.join(OPERATOR).join("wildcam.toml"), self.project(None, None).as_bytes())?;
         let controller = self.controller(&dns_token)?;
         let cameras = self.cameras(signer, clock).await?;
-        let links = LinkControl::new(proxy_tokens, self.usual_latencies())?;
+        let links = LinkControl::new(proxy_tokens, self.usual_latencies());
         stores.append(&mut proxies);
         let mut recipes = vec![stores, vec![dns], gateways, vec![controller]];
         if self.spec.cameras.count > 0 {
@@ -266,7 +266,7 @@ impl Setup<'_> {
         let certificate = self.folder.join("tls").join(format!("{name}.pem"));
         let key = self.folder.join("tls").join(format!("{name}.key"));
         write(&certificate, identity.chain_pem.as_bytes())?;
-        write_private(&key, identity.key_pem.expose().as_bytes())?;
+        write_private(&key, identity.key_pem.as_bytes())?;
         Ok((certificate, key))
     }
 
@@ -276,7 +276,7 @@ impl Setup<'_> {
         Ok(vec!["process".into(), kind.into(), "--config".into(), path.to_string_lossy().into_owned()])
     }
 
-    fn store(&self, cloud: &CloudLayout, _clock: &Clock) -> Result<Recipe, Error> {
+    fn store(&self, cloud: &CloudLayout) -> Result<Recipe, Error> {
         let name = format!("store-{}", cloud.name);
         let (certificate, key) = self.identity(&name, &["localhost"])?;
         let part = StorePart {
@@ -365,7 +365,7 @@ impl Setup<'_> {
         text
     }
 
-    fn gateway(&self, cloud: &str, gateway: &str, port: u16, _clock: &Clock) -> Result<Recipe, Error> {
+    fn gateway(&self, cloud: &str, gateway: &str, port: u16) -> Result<Recipe, Error> {
         let name = format!("gateway-{gateway}");
         let own = format!("{cloud}.wildcam.test");
         self.identity(&name, &["localhost", PUBLIC_NAME, &own])?;

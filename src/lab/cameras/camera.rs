@@ -49,19 +49,6 @@ pub struct Plan {
     pub first_upload: Duration,
 }
 
-/// Pictures that all cameras draw from.
-pub struct Album {
-    pool: Pool,
-}
-
-impl Album {
-    /// An album of these pictures.
-    #[must_use]
-    pub fn new(pool: Pool) -> Self {
-        Self { pool }
-    }
-}
-
 /// Milliseconds of tokio's clock, which tests may pause or simulate.
 #[derive(Clone, Copy, Debug)]
 pub struct HostTimer(Instant);
@@ -101,7 +88,7 @@ pub struct VirtualCamera<F: NorFlash, D: Dial, N> {
     plan: Plan,
     queue: CameraQueue<F>,
     camera: Box<Camera<D, HostTimer, HostRng>>,
-    album: Arc<Album>,
+    pool: Arc<Pool>,
     clock: Clock,
     random: Random,
     note: N,
@@ -145,7 +132,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
         plan: Plan,
         queue: CameraQueue<F>,
         dial: D,
-        album: Arc<Album>,
+        pool: Arc<Pool>,
         clock: Clock,
         random: Random,
         note: N,
@@ -160,7 +147,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             unix_ms: clock.unix_ms(),
         };
         let camera = Box::new(Camera::new(settings, dial, HostTimer::start(), HostRng(random.fork())));
-        Self { plan, queue, camera, album, clock, random, note, started: Instant::now() }
+        Self { plan, queue, camera, pool, clock, random, note, started: Instant::now() }
     }
 
     /// Registers, then takes pictures, sends them and reports, for ever. It returns only when its flash fails, as when
@@ -208,8 +195,9 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
     /// Takes a picture and queues it. Returns false when the flash failed.
     fn take_picture(&mut self) -> bool {
         let taken_at_ms = self.camera.unix_ms();
-        let ulid = Ulid::from_bits(u128::from(self.random.ulid(taken_at_ms)));
-        let image = self.album.pool.picture(&ulid.to_string(), &self.random);
+        let chosen = self.random.ulid(taken_at_ms);
+        let ulid = Ulid::from_bits(chosen.into());
+        let image = self.pool.picture(chosen, &self.random);
         let sha256: [u8; 32] = Sha256::digest(&image).into();
         let priority = if self.random.below(20) == 0 { Priority::Urgent } else { Priority::Normal };
         let Ok(bytes) = u32::try_from(image.len()) else { return true };

@@ -20,7 +20,7 @@ use wildcam_core::{
     wire::CameraId,
 };
 
-pub use camera::{Album, CAMERA_FLASH_BYTES, CameraQueue, HostRng, HostTimer, Plan, VirtualCamera};
+pub use camera::{CAMERA_FLASH_BYTES, CameraQueue, HostRng, HostTimer, Plan, VirtualCamera};
 pub use stream::{Stream, StreamError};
 
 use super::{Error, pictures::Pool, setup::CamerasPart};
@@ -75,7 +75,7 @@ pub async fn run(
     let journal = Journal::open(&part.events).map_err(|source| Error::File { path: part.events.clone(), source })?;
     let journal = Arc::new(Mutex::new(journal));
     let random = Random::seeded(part.seed);
-    let album = Arc::new(Album::new(Pool::generate(&random.fork(), 12)));
+    let pool = Arc::new(Pool::generate(&random.fork(), 12).map_err(|error| setting_up()(error.into()))?);
     let mut cameras = JoinSet::new();
     let count = part.cameras.len().max(1) as u64;
     for (number, (name, token)) in part.cameras.into_iter().enumerate() {
@@ -107,7 +107,7 @@ pub async fn run(
             plan,
             queue,
             TlsDial::new(Arc::clone(&tls)),
-            Arc::clone(&album),
+            Arc::clone(&pool),
             clock.clone(),
             random.fork(),
             note,
