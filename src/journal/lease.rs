@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    #[ignore = "half a minute; part of the soak"]
+    #[ignore = "a minute; part of the soak"]
     async fn there_are_never_two_holders_in_a_thousand_contests() {
         for seed in 25..1025 {
             contest(seed).await;

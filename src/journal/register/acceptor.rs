@@ -108,9 +108,12 @@ impl Acceptor {
                 Ok(Saved::Yes(usable.then_some(version)))
             }
             // An update of an object that is gone is "not found" with some stores.
-            Err(StoreError::Precondition { .. } | StoreError::AlreadyExists { .. } | StoreError::NotFound { .. }) => {
-                Ok(Saved::Raced)
-            }
+            Err(
+                StoreError::Precondition { .. }
+                | StoreError::NotModified { .. }
+                | StoreError::AlreadyExists { .. }
+                | StoreError::NotFound { .. },
+            ) => Ok(Saved::Raced),
             Err(error) => Err(Failure::Store(error.to_string())),
         }
     }

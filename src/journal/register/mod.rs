@@ -13,6 +13,8 @@
 
 mod acceptor;
 #[cfg(test)]
+mod s3_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{

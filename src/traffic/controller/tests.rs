@@ -285,6 +285,22 @@ async fn a_sink_that_fails_is_tried_until_it_takes_the_newest_routes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_controller_that_lost_the_lease_publishes_nothing_any_more() {
+    let world = World::new(10);
+    world.names.broken.store(true, Ordering::SeqCst);
+    let running = world.start(world.settings(Strategy::ActiveActive));
+    pass(5).await;
+    assert_eq!(running.committed().len(), 1);
+    world.handles[0].set_down(true);
+    world.handles[1].set_down(true);
+    pass(10).await;
+    world.names.broken.store(false, Ordering::SeqCst);
+    pass(30).await;
+    assert!(world.names.published.lock().unwrap().1.is_empty());
+    running.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_majority_nothing_is_published_and_it_is_made_up_for_later() {
     let world = World::new(6);
     let running = world.start(world.settings(Strategy::ActiveActive));
