@@ -8,6 +8,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod camera;
 pub mod cose;
 pub mod http;
 pub mod httpsig;
