@@ -9,6 +9,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod camera;
 pub mod cose;
 pub mod flash;
 pub mod http;

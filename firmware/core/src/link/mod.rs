@@ -25,7 +25,7 @@ pub use timed::{Measured, Timed, TimedError};
 
 use crate::{
     cose::{self, Endpoint, Endpoints, MAX_ENDPOINTS},
-    wire::{LinkStatus, Text},
+    wire::LinkStatus,
 };
 use race::{Fate, Lane};
 
@@ -214,7 +214,7 @@ impl<const RACERS: usize> Link<RACERS> {
         let quality = self.last.map(|last| self.quality(last)).unwrap_or_default();
         let endpoint = self.last.and_then(|last| self.list.0.get(last));
         LinkStatus {
-            endpoint: endpoint.map(|one| one.name.clone()).unwrap_or_else(Text::new),
+            endpoint: endpoint.map(|one| one.name.clone()).unwrap_or_default(),
             rtt_ms: quality.rtt_ms,
             bytes_per_s: quality.bytes_per_s,
             failures: self.failures,
