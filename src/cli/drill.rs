@@ -148,7 +148,7 @@ fn list(context: &Context) -> CommandResult {
         });
     }
     context.ui.result(&table);
-    for fault in UndoLog::open(&context.state_folder())?.open_faults()? {
+    for fault in UndoLog::peek(&context.state_folder())? {
         context.ui.warn(format!("fault {} on cloud {} may still be there: wildcam drill undo --all", fault.id, fault.cloud));
     }
     Ok(())

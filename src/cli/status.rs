@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let mut environment = LabEnvironment::of(&folder)?;
     let clouds = environment.health().await;
     let answers = crate::drill::environment::Environment::answers(&mut environment).await;
-    let open_faults = UndoLog::open(&context.state_folder())?.open_faults()?.len();
+    let open_faults = UndoLog::peek(&context.state_folder())?.len();
     let mut table = Table::new(["cloud", "gateways that answer", "waiting to be copied", "in the public name"]).right(2);
     for cloud in &clouds {
         table.row([

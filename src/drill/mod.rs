@@ -66,7 +66,7 @@ pub enum Error {
     },
     /// The undo records are unusable.
     #[error("the undo records cannot be used")]
-    Records(#[from] crate::journal::intent::Error),
+    Records(#[from] crate::journal::Error),
     /// The user interrupted the drill; every fault was undone.
     #[error("the drill was interrupted; every fault was undone")]
     Interrupted,

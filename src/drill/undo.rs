@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, experiment::Fault};
-use crate::journal::intent::Log;
+use crate::journal::intent::{self, Entry, Log};
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +60,8 @@ impl UndoLog {
     /// # Errors
     /// When it could not be written; the fault must not be made then.
     pub fn before(&mut self, fault: OpenFault) -> Result<(), Error> {
-        Ok(self.log.append(&Record::Open(fault))?)
+        self.log.append(&Record::Open(fault))?;
+        Ok(())
     }
 
     /// Records that a fault is undone.
@@ -68,7 +69,8 @@ impl UndoLog {
     /// # Errors
     /// When it could not be written.
     pub fn undone(&mut self, id: &str) -> Result<(), Error> {
-        Ok(self.log.append(&Record::Closed { id: id.to_owned() })?)
+        self.log.append(&Record::Closed { id: id.to_owned() })?;
+        Ok(())
     }
 
     /// The faults that may still be there, oldest first.
@@ -76,15 +78,28 @@ impl UndoLog {
     /// # Errors
     /// When the file is damaged.
     pub fn open_faults(&self) -> Result<Vec<OpenFault>, Error> {
-        let mut open: Vec<OpenFault> = Vec::new();
-        for record in self.log.entries::<Record>()? {
-            match record {
-                Record::Open(fault) => open.push(fault),
-                Record::Closed { id } => open.retain(|fault| fault.id != id),
-            }
-        }
-        Ok(open)
+        Ok(still_open(self.log.entries()?))
     }
+
+    /// The same without taking the records, while a drill may be writing them.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn peek(state: &Path) -> Result<Vec<OpenFault>, Error> {
+        let path = Self::path(state);
+        if path.exists() { Ok(still_open(intent::read(&path)?)) } else { Ok(Vec::new()) }
+    }
+}
+
+fn still_open(entries: Vec<Entry<Record>>) -> Vec<OpenFault> {
+    let mut open: Vec<OpenFault> = Vec::new();
+    for entry in entries {
+        match entry.value {
+            Record::Open(fault) => open.push(fault),
+            Record::Closed { id } => open.retain(|fault| fault.id != id),
+        }
+    }
+    open
 }
 
 #[cfg(test)]
