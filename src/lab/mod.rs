@@ -1,1 +1,7 @@
 //! lab.
+
+pub mod authority;
+pub mod control;
+pub mod dns;
+pub mod pictures;
+pub mod proxy;
