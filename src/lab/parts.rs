@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, cameras, dns,
+    Error, cameras,
+    dns::{self, DnsConfig, DnsServer},
     proxy::{self, Proxy},
     remote::{self, LabFile},
     setup::{self, AccessKey, CamerasPart, DnsPart, LinkPart, ProxyPart, StorePart},
@@ -152,12 +153,18 @@ pub async fn proxy(config: &Path, around: Surroundings) -> Result<(), Error> {
 /// When it cannot listen.
 pub async fn dns(config: &Path, around: Surroundings) -> Result<(), Error> {
     let part: DnsPart = read(config)?;
-    let server = dns::Server::start(loopback(part.port), Random::seeded(part.seed), around.stop.clone())
+    let starting = || Error::part("starting the DNS server");
+    let config = DnsConfig { listen: loopback(part.port) };
+    let server = DnsServer::start(config, Random::seeded(part.seed), around.stop.clone())
         .await
-        .map_err(|error| Error::part("starting the DNS server")(error.into()))?;
-    server.set(dns::initial(&part.clouds));
+        .map_err(|error| starting()(error.into()))?;
+    // Until the controller has decided, every cloud is there: epoch 0 is below that of any lease.
+    let endpoints = part.clouds.iter().map(|(cloud, port, weight)| controller::endpoint(cloud, *port, *weight, true));
+    let first = dns::Routes { epoch: 0, seq: 1, endpoints: endpoints.collect(), ttl: controller::TTL_S };
+    server.put(first).map_err(|error| starting()(error.into()))?;
     let router = server.router(&part.token);
     serve(listen(part.control_port).await?, None, router, Limits::default(), around.stop).await;
+    server.stopped().await;
     Ok(())
 }
 

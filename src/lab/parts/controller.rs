@@ -1,6 +1,7 @@
 //! The failover controller of a lab, and its DNS seam.
 
 use std::{
+    net::Ipv4Addr,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -15,8 +16,9 @@ use crate::{
     drill::observation::{Journal, Line, Observation},
     journal::register::{Register, Timeouts},
     lab::{
-        Error, dns,
-        setup::{ControllerPart, PUBLIC_NAME},
+        Error,
+        dns::{self, DnsClient},
+        setup::ControllerPart,
     },
     project::Project,
     traffic::{
@@ -73,7 +75,7 @@ pub async fn controller(config: &Path, around: Surroundings) -> Result<(), Error
         clouds: part.clouds.iter().map(|(name, (weight, _))| Member { name: name.clone(), weight: *weight }).collect(),
         targets,
     };
-    let sink = Dns { client: dns::Client::new(loopback(part.dns_control_port), &part.dns_token), ports: part.ports() };
+    let sink = Dns { client: DnsClient::new(loopback(part.dns_control_port), &part.dns_token), ports: part.ports() };
     let parts = Parts {
         lease,
         routes,
@@ -153,17 +155,41 @@ impl Notes {
     }
 }
 
+/// How long resolvers may remember an answer of the lab.
+pub(super) const TTL_S: u32 = 2;
+
+/// A cloud in the lab's DNS.
+pub(super) fn endpoint(cloud: &str, port: u16, weight: u32, healthy: bool) -> dns::Endpoint {
+    dns::Endpoint {
+        cloud: cloud.to_owned(),
+        address: Ipv4Addr::LOCALHOST.into(),
+        port,
+        weight: u16::try_from(weight).unwrap_or(u16::MAX),
+        healthy,
+    }
+}
+
 /// The lab's DNS server as the controller's seam to DNS.
 struct Dns {
-    client: dns::Client,
+    client: DnsClient,
     ports: Vec<(String, u16)>,
 }
 
 impl RouteSink for Dns {
     fn publish<'a>(&'a self, routes: &'a Routes) -> BoxFuture<'a, Result<(), traffic::Error>> {
+        let port = |name: &str| self.ports.iter().find(|(cloud, _)| cloud == name).map(|(_, port)| *port);
+        let endpoints = routes.clouds.iter().filter_map(|cloud| {
+            Some(endpoint(&cloud.name, port(&cloud.name)?, cloud.weight, cloud.healthy && cloud.weight > 0))
+        });
+        let table =
+            dns::Routes { epoch: routes.epoch, seq: routes.seq, endpoints: endpoints.collect(), ttl: TTL_S };
         Box::pin(async move {
-            let table = dns::Routes::of(routes.epoch, routes.seq, PUBLIC_NAME, &routes.clouds, &self.ports);
-            self.client.put(&table).await.map_err(|error| traffic::Error::Publish(error.to_string()))
+            let Err(error) = self.client.put(&table).await else { return Ok(()) };
+            // The answer to an earlier try may have been lost: what is in force decides.
+            match self.client.routes().await {
+                Ok(current) if current.version() == table.version() => Ok(()),
+                _ => Err(traffic::Error::Publish(error.to_string())),
+            }
         })
     }
 }
