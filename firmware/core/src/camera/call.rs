@@ -4,7 +4,7 @@ use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::Signer as _;
 use embedded_io_async::ErrorKind;
 
-use super::{BUFFER_BYTES, Camera, Error, outbox};
+use super::{BUFFER_BYTES, Camera, Error, Open, outbox};
 use crate::{
     cose::{self, MAX_DOCUMENT, TimeBody},
     http::{self, Body, Response},
@@ -22,6 +22,10 @@ const MAX_ATTEMPTS: usize = 12;
 const BASE_BUDGET_MS: u64 = 30_000;
 /// The slowest upload that is waited for.
 const SLOWEST_BYTES_PER_S: u64 = 2048;
+
+/// How long a connection is kept at least; at most twice as long. Without an end, a camera that was driven to a second
+/// choice would stay there for ever.
+const KEEP_MS: u64 = 120_000;
 
 /// A request but for what each attempt makes anew.
 #[derive(Clone, Copy, Default)]
@@ -74,23 +78,30 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         let mut chances = Chances { clock: true, replayed: true };
         let mut last = None;
         for _ in 0..MAX_ATTEMPTS {
-            let (index, mut connection, kept) = match self.open.take() {
-                Some((index, connection)) if !avoid.contains(index) => (index, connection, true),
-                _ => {
+            let now_ms = self.timer.now_ms();
+            let open = self.open.take().filter(|open| !avoid.contains(open.index) && now_ms < open.until_ms);
+            let kept = open.is_some();
+            let mut open = match open {
+                Some(open) => open,
+                None => {
                     let Self { link, dial, timer, rng, .. } = self;
                     match link.connect(dial, timer, rng, avoid, deadline_ms).await {
-                        Ok((index, connection)) => (index, connection, false),
+                        Ok((index, connection)) => {
+                            let keep_ms = KEEP_MS + u64::from(rng.next_u32()) % KEEP_MS;
+                            Open { index, connection, until_ms: timer.now_ms().saturating_add(keep_ms) }
+                        }
                         Err(error) => return Err(last.unwrap_or(Error::Connect(error))),
                     }
                 }
             };
+            let index = open.index;
             let counter = self.next_counter();
             let (result, measured) =
-                self.attempt(index, &mut connection, call, &digest, counter, body, deadline_ms).await;
+                self.attempt(index, &mut open.connection, call, &digest, counter, body, deadline_ms).await;
             match result {
                 Ok(response) => {
                     if response.keep_alive {
-                        self.open = Some((index, connection));
+                        self.open = Some(open);
                     }
                     match self.judge(&response, index, counter, measured, &mut chances) {
                         Step::Done => return Ok(response),

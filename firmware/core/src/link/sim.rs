@@ -97,7 +97,6 @@ pub(crate) enum Mode {
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) endpoint: usize,
-    pub(crate) at_ms: u64,
     pub(crate) method: String,
     pub(crate) target: String,
     pub(crate) headers: Vec<(String, String)>,
@@ -227,14 +226,8 @@ impl Wire {
         }
         let body = self.request[head_end + 4..head_end + 4 + length].to_vec();
         self.request.drain(..head_end + 4 + length);
-        let seen = Seen {
-            endpoint: self.index,
-            at_ms: self.net.0.world.now_ms(),
-            method: first[0].to_string(),
-            target: first[1].to_string(),
-            headers,
-            body,
-        };
+        let seen =
+            Seen { endpoint: self.index, method: first[0].to_string(), target: first[1].to_string(), headers, body };
         let answer = (self.net.0.handler.borrow_mut())(&seen);
         self.net.0.seen.borrow_mut().push(seen);
         self.cut = self.net.mode(self.index) == Mode::CutAnswer;

@@ -35,6 +35,8 @@ pub(super) fn online_key() -> SigningKey {
     SigningKey::from_bytes(&[12; 32])
 }
 
+/// Image and event.
+type Detection = (Vec<u8>, Vec<u8>);
 type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 
 /// What all gateways share, and what each has for itself.
@@ -42,8 +44,8 @@ pub(super) struct Cloud {
     pub(super) world: World,
     windows: RefCell<BTreeMap<usize, Window>>,
     partials: RefCell<BTreeMap<(usize, String), Vec<u8>>>,
-    /// Image and event by ULID, in every store.
-    pub(super) stored: RefCell<BTreeMap<String, (Vec<u8>, Vec<u8>)>>,
+    /// By ULID, in every store.
+    pub(super) stored: RefCell<BTreeMap<String, Detection>>,
     pub(super) registered: RefCell<Option<String>>,
     pub(super) statuses: Cell<u32>,
     pub(super) desired: RefCell<Option<Vec<u8>>>,

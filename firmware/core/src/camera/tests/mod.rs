@@ -7,10 +7,7 @@ use ed25519_dalek::SigningKey;
 use super::*;
 use crate::{
     cose::kind,
-    link::{
-        Timer as _,
-        sim::{Dice, Mode, Net, World, list},
-    },
+    link::sim::{Dice, Mode, Net, World, list},
     wire::{LinkStatus, QueueStatus, Status, Ulid, clipped},
 };
 use gateway::{Cloud, NOW_MS, Shelf, TestCamera, ack, camera, online_key, problem, signed};
@@ -210,6 +207,20 @@ fn a_cloud_that_dies_while_the_connection_is_kept() {
 }
 
 #[test]
+fn a_camera_returns_to_its_first_choice() {
+    let mut bench = Bench::new(&[Mode::Refuse, Mode::Up]);
+    for _ in 0..3 {
+        bench.shelf.add(SMALL);
+    }
+    stored(bench.upload());
+    bench.net.set(0, Mode::Up);
+    stored(bench.upload());
+    bench.world.advance(240_000);
+    stored(bench.upload());
+    assert_eq!(bench.trace(), [("POST".into(), 1), ("POST".into(), 1), ("POST".into(), 0)]);
+}
+
+#[test]
 fn busy_gateways_are_left_for_others_and_all_busy_is_an_error() {
     let mut bench = Bench::new(&[Mode::Up, Mode::Up]);
     let ulid = bench.shelf.add(SMALL);
@@ -344,7 +355,7 @@ fn a_damaged_image_is_never_sent() {
 
 #[test]
 fn the_camera_enrols_reports_and_learns() {
-    let mut bench = Bench::new(&[Mode::Up]);
+    let mut bench = Bench::new(&[Mode::Up, Mode::Up]);
     let Bench { world, cloud, net, camera, .. } = &mut bench;
     assert_eq!(world.run(camera.enrol("a-token")), Ok(Enrolled::New));
     assert_eq!(cloud.registered.borrow().as_deref(), Some("Bearer a-token"));
@@ -386,7 +397,8 @@ fn the_camera_enrols_reports_and_learns() {
     assert_eq!(world.run(camera.fetch_desired()), Ok(Desired::Unchanged));
     assert_eq!((camera.link().seq(), camera.link().endpoints().len()), (2, 2));
     let seen: BTreeSet<_> = net.seen().into_iter().map(|seen| seen.endpoint).collect();
-    assert_eq!(seen, BTreeSet::from([0]));
+    // The new list prefers the other endpoint, and the next request went there.
+    assert_eq!(seen, BTreeSet::from([0, 1]));
 }
 
 #[test]
@@ -394,6 +406,67 @@ fn the_fixed_texts_of_a_multipart_body_are_not_cut() {
     let boundary = multipart::boundary(&mut Dice(u32::MAX));
     assert_eq!(boundary.len(), 40);
     assert!(multipart::content_type(&boundary).ends_with(boundary.as_str()));
+    let mut shelf = Shelf::default();
+    let ulid = shelf.add(3);
+    let item = Item { ulid, event_bytes: 2, image_bytes: 3, sha256: [0; 32] };
+    let part = outbox::Part::new(&mut shelf, &item, 0, 3);
+    let mut body = multipart::Multipart::new(&boundary, &item, b"{}", Some(part));
+    // Read a byte at a time, and all at once, it is the same and as long as announced.
+    let mut read = |step: usize| {
+        embassy_futures::block_on(async {
+            let (mut all, mut chunk) = (vec![], vec![0; step]);
+            http::Body::rewind(&mut body);
+            loop {
+                match http::Body::read(&mut body, &mut chunk).await.unwrap() {
+                    0 => break (all, http::Body::len(&body)),
+                    n => all.extend_from_slice(&chunk[..n]),
+                }
+            }
+        })
+    };
+    let (all, len) = read(4096);
+    assert_eq!(read(1), (all.clone(), len));
+    assert_eq!(all.len() as u64, len);
+    let end = std::format!("\r\n--{boundary}--\r\n");
+    assert!(all.ends_with(end.as_bytes()));
+    assert_eq!(all.windows(4).filter(|four| four == b"\r\n\r\n").count(), 2);
+}
+
+/// A camera whose gateway answers every request with these bytes.
+fn against(answer: &[u8]) -> (Result<Outcome, UploadError<&'static str>>, usize) {
+    let (world, answer) = (World::default(), answer.to_vec());
+    let net = Net::new(&world, &[Mode::Up, Mode::Up], move |_| answer.clone());
+    let mut camera = camera(&net, &world, &[1, 1], NOW_MS);
+    let mut shelf = Shelf::default();
+    shelf.add(100);
+    let outcome = world.run(camera.upload_next(&mut shelf));
+    (outcome, shelf.0.len())
+}
+
+#[test]
+fn a_truncated_acknowledgement_is_none() {
+    let (_, _, body) = ack(201, &Ulid::new(NOW_MS, 1).to_string(), "stored");
+    let whole = crate::link::sim::reply(201, &[], &body);
+    assert!(matches!(against(&whole), (Ok(Outcome::Stored(_)), 0)));
+    for end in 1..whole.len() {
+        let (outcome, waiting) = against(&whole[..end]);
+        assert!(outcome.is_err() && waiting == 1, "{end} {outcome:?}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+
+    #[test]
+    fn nothing_that_a_gateway_says_loses_a_detection(status in 200u16..600, kind in 0usize..8, body: Vec<u8>) {
+        let words = ["clock", "replayed", "altered", "digest", "upload-offset", "unknown-upload", "copies", "x"];
+        let problem = std::format!("{{\"kind\":\"{}\",\"detail\":\"\"}}", words[kind]).into_bytes();
+        for (headers, body) in [(vec![], body), (vec![("Upload-Offset", "7"), ("Wildcam-Time", "AAAA")], problem)] {
+            let (outcome, waiting) = against(&crate::link::sim::reply(status, &headers, &body));
+            proptest::prop_assert!(!matches!(outcome, Ok(Outcome::Stored(_) | Outcome::Empty)), "{:?}", outcome);
+            proptest::prop_assert_eq!(waiting, 1);
+        }
+    }
 }
 
 #[test]
