@@ -25,7 +25,7 @@ use crate::{
         environment::LabEnvironment,
         launch::{self, Life},
     },
-    project::Duration,
+    project::Period,
     ui::{JsonLine, Table},
 };
 
@@ -86,7 +86,7 @@ struct FaultArguments {
     cloud: Option<String>,
     /// After this time the fault ends by itself
     #[arg(long, value_name = "TIME", default_value = "60s")]
-    lease: Duration,
+    lease: Period,
 }
 
 #[derive(clap::Args)]
@@ -197,7 +197,7 @@ async fn make_fault(arguments: &FaultArguments, context: &Context) -> CommandRes
         fault,
         at: context.clock.timestamp(),
     })?;
-    if let Err(error) = environment.inject(&id, &cloud, fault, arguments.lease.as_std()).await {
+    if let Err(error) = environment.inject(&id, &cloud, fault, arguments.lease.get()).await {
         environment.undo(&id).await?;
         undo.undone(&id)?;
         return Err(error.into());

@@ -1,6 +1,6 @@
 //! Groups of flags that several commands take.
 
-use crate::{lab::spec::Spec, project::Duration};
+use crate::{lab::spec::Spec, project::Period};
 
 /// What a lab consists of.
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ pub(super) struct SpecArguments {
     cameras: u16,
     /// How often each camera takes a picture (0s: never)
     #[arg(long, value_name = "TIME", default_value = "1s")]
-    upload_every: Duration,
+    upload_every: Period,
     /// The seed of everything that is drawn by lot
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -34,7 +34,7 @@ impl SpecArguments {
         let mut spec = Spec::three_clouds(self.regions, self.zones, self.replicas);
         spec.copies = self.copies;
         spec.cameras.count = self.cameras;
-        spec.cameras.upload_every_ms = u64::try_from(self.upload_every.as_std().as_millis()).unwrap_or(u64::MAX);
+        spec.cameras.upload_every_ms = self.upload_every.as_millis();
         spec.seed = self.seed;
         spec
     }

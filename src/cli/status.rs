@@ -73,5 +73,6 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
 /// What the project file warns of, such as one store without protection. A broken file is `doctor`'s business.
 fn project_warnings(context: &Context) -> Vec<String> {
     let folder = context.project.clone().unwrap_or_default();
-    Project::load(&folder, context.env.as_deref()).map(|project| project.warnings).unwrap_or_default()
+    let project = Project::load(&folder, context.env.as_deref());
+    project.map(|project| project.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default()
 }

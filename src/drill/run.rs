@@ -10,7 +10,7 @@ use super::{
     experiment::{Experiment, Variant},
     loss::{self, Ledger},
     observation::{Line, Observation},
-    result::{self, DrillResult, Loss, Verdict},
+    result::{self, DrillResult, Loss},
     timeline::{Facts, Timeline},
     undo::{OpenFault, UndoLog},
 };
@@ -246,8 +246,9 @@ impl<E: Environment> Drill<'_, E> {
         let until = tokio::time::Instant::now() + self.settings.converge_within;
         loop {
             self.take_observations(ledger)?;
-            if let Ok(differences) = compare::stores(&stores, "detections/", cut_ms).await
-                && differences.is_empty()
+            if let Ok(differences) = compare::stores(&stores).await
+                && differences.sizes.is_empty()
+                && differences.missing.keys().all(|key| is_later(key, cut_ms))
             {
                 (self.listener)(Progress::Converged);
                 return Ok(true);
@@ -258,6 +259,13 @@ impl<E: Environment> Drill<'_, E> {
             self.pause(Duration::from_millis(500)).await?;
         }
     }
+}
+
+/// Whether an object was made after `cut_ms`, by the ULID in its key: those are still on their way.
+fn is_later(key: &str, cut_ms: u64) -> bool {
+    let name = key.rsplit('/').next().unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default();
+    ulid::Ulid::from_string(stem).is_ok_and(|ulid| ulid.timestamp_ms() > cut_ms)
 }
 
 struct Before {

@@ -3,11 +3,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -17,7 +13,7 @@ use wildcam_core::{
     wire::{CameraId, Event, Image, Priority, Registration, Sha256Hex, Ulid},
 };
 
-use super::{Error, pictures, remote::SupervisorClient, setup};
+use super::{Error, pictures::Picture, remote::SupervisorClient, setup};
 use crate::{
     clock::{Clock, Random},
     release::{
@@ -106,11 +102,12 @@ impl Uploader {
     ///
     /// # Errors
     /// When it is refused, or the connection fails.
-    pub async fn upload(&self, camera: usize, picture: &Arc<Vec<u8>>) -> Result<(), Fault> {
+    pub async fn upload(&self, camera: usize, picture: &Picture) -> Result<(), Fault> {
         let camera = self.cameras.get(camera).ok_or("no such camera")?;
         let now_ms = self.clock.unix_ms();
-        let ulid = Ulid::from_bits(self.random.ulid(now_ms).into());
-        let image = pictures::with_comment(picture, &ulid.to_string());
+        let chosen = self.random.ulid(now_ms);
+        let ulid = Ulid::from_bits(chosen.into());
+        let image = picture.unique(chosen);
         let event = Event {
             ulid,
             camera: camera.id.clone(),
@@ -137,7 +134,7 @@ impl Uploader {
         .into_bytes();
         body.extend_from_slice(&image);
         body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
-        let digest = httpsig::field_of(&body);
+        let digest = httpsig::digest::field_of(&body);
         let request = httpsig::Request {
             method: "POST",
             path: "/api/detections",

@@ -30,7 +30,6 @@ use crate::{
         serve::{Limits, serve},
         tls,
     },
-    project::Secret,
 };
 
 pub use controller::controller;

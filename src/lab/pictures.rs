@@ -37,8 +37,9 @@ pub struct Pool {
     pictures: Vec<Picture>,
 }
 
+/// One picture, which can be made unique as often as wanted.
 #[derive(Clone, Debug)]
-struct Picture {
+pub struct Picture {
     jpeg: Vec<u8>,
     /// Where a segment may be inserted: after the first one, which in a JFIF file has to stay first.
     seam: usize,
@@ -56,9 +57,7 @@ impl Pool {
         let pictures = (0..count)
             .map(|number| {
                 let wanted = low + (high - low) * number / count.saturating_sub(1).max(1);
-                let jpeg = sized(random, wanted, number % 2 == 1)?;
-                let seam = first_segment_end(&jpeg);
-                Ok(Picture { jpeg, seam })
+                Picture::of_size(random, wanted, number % 2 == 1)
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self { pictures })
@@ -75,7 +74,32 @@ impl Pool {
     /// As [`Pool::picture`], into a buffer that is emptied first.
     pub fn picture_into(&self, ulid: Ulid, random: &Random, bytes: &mut Vec<u8>) {
         let picked = usize::try_from(random.below(self.pictures.len() as u64)).unwrap_or_default();
-        let Picture { jpeg, seam } = &self.pictures[picked];
+        self.pictures[picked].unique_into(ulid, bytes);
+    }
+}
+
+impl Picture {
+    /// A picture of about so many bytes, by day or by night.
+    ///
+    /// # Errors
+    /// When the encoder refuses, or the scene cannot be brought to its size.
+    pub fn of_size(random: &Random, wanted: usize, night: bool) -> Result<Self, Error> {
+        let jpeg = sized(random, wanted, night)?;
+        let seam = first_segment_end(&jpeg);
+        Ok(Self { jpeg, seam })
+    }
+
+    /// The picture with the ULID in a comment, so that no two are the same.
+    #[must_use]
+    pub fn unique(&self, ulid: Ulid) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.unique_into(ulid, &mut bytes);
+        bytes
+    }
+
+    /// As [`Picture::unique`], into a buffer that is emptied first.
+    pub fn unique_into(&self, ulid: Ulid, bytes: &mut Vec<u8>) {
+        let Self { jpeg, seam } = self;
         let text = ulid.to_string();
         let (before, after) = jpeg.split_at(*seam);
         let length = u16::try_from(2 + COMMENT.len() + text.len()).unwrap_or(2);

@@ -262,11 +262,11 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             firmware: clipped(concat!("virtual-", env!("CARGO_PKG_VERSION"))),
         };
         match self.camera.report_status(&status).await {
-            Ok(()) => (self.note)(Observation::Reported {
-                camera: self.plan.id.as_str().to_owned(),
-                cloud: self.cloud(),
-                started_ms,
-            }),
+            Ok(()) => {
+                let cloud = self.cloud();
+                let camera = self.plan.id.as_str().to_owned();
+                (self.note)(Observation::Reported { camera, cloud, started_ms });
+            }
             Err(error) => tracing::debug!(camera = %self.plan.id, %error, "the report did not go through"),
         }
     }

@@ -16,7 +16,15 @@ pub struct StreamError(#[from] io::Error);
 
 impl embedded_io_async::Error for StreamError {
     fn kind(&self) -> ErrorKind {
-        self.0.kind().into()
+        match self.0.kind() {
+            io::ErrorKind::ConnectionRefused => ErrorKind::ConnectionRefused,
+            io::ErrorKind::ConnectionReset => ErrorKind::ConnectionReset,
+            io::ErrorKind::ConnectionAborted => ErrorKind::ConnectionAborted,
+            io::ErrorKind::BrokenPipe => ErrorKind::BrokenPipe,
+            io::ErrorKind::TimedOut => ErrorKind::TimedOut,
+            io::ErrorKind::InvalidData => ErrorKind::InvalidData,
+            _ => ErrorKind::Other,
+        }
     }
 }
 

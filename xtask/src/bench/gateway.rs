@@ -15,7 +15,7 @@ use wildcam::{
         environment::LabEnvironment,
         launch::{self, Life},
         load::Uploader,
-        pictures::Pool,
+        pictures::Picture,
         spec::Spec,
     },
 };
@@ -58,7 +58,7 @@ async fn compare(
     let stores = wildcam::drill::environment::Environment::stores(&environment);
     let uploader = Uploader::enrol(folder, "a", concurrency).await?;
     let random = Random::seeded(7);
-    let picture = Arc::new(Pool::of_size(&random, PICTURE_BYTES));
+    let picture = Picture::of_size(&random, PICTURE_BYTES, false)?;
 
     println!("{uploads} uploads of {PICTURE_BYTES} bytes in each of {ROUNDS} rounds, {concurrency} at once, {copies} copies");
     let (mut through, mut direct, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -82,7 +82,7 @@ async fn compare(
 async fn memory(
     lab: &launch::Launched,
     uploader: &Uploader,
-    picture: &Arc<Vec<u8>>,
+    picture: &Picture,
     concurrency: usize,
     done: usize,
 ) -> Result<(), Failure> {
@@ -132,12 +132,12 @@ async fn rate<F: Future<Output = Result<(), Failure>>>(
 /// The peer: image and event to every store at once; done when `copies` stores hold both.
 async fn write_copies(
     stores: &[(String, Arc<dyn ObjectStore>)],
-    picture: &Arc<Vec<u8>>,
+    picture: &Picture,
     random: &Random,
     copies: u8,
 ) -> Result<(), Failure> {
     let ulid = random.ulid(Clock::system().unix_ms());
-    let image = bytes::Bytes::from(picture.as_ref().clone());
+    let image = bytes::Bytes::from(picture.unique(ulid));
     let event = bytes::Bytes::from(vec![b' '; 420]);
     let (sender, mut receiver) = tokio::sync::mpsc::channel(stores.len());
     for (_, store) in stores {
