@@ -1,1 +1,3 @@
-//! lab.
+//! The lab: small clouds on one machine.
+
+pub mod store;
