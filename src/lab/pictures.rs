@@ -54,10 +54,13 @@ impl Pool {
         let count = count.max(1);
         // A twentieth of room at both ends, for the comment and for what the encoder makes of the noise.
         let (low, high) = (SMALLEST * 21 / 20, LARGEST * 19 / 20);
+        // Pixels for a thousand bytes, by day and by night: what the last picture took is a good guess for the next.
+        let mut areas = [3000, 3000];
         let pictures = (0..count)
             .map(|number| {
                 let wanted = low + (high - low) * number / count.saturating_sub(1).max(1);
-                Picture::of_size(random, wanted, number % 2 == 1)
+                let jpeg = sized(random, wanted, number % 2 == 1, &mut areas[number % 2])?;
+                Ok(Picture::of(jpeg))
             })
             .collect::<Result<_, Error>>()?;
         Ok(Self { pictures })
@@ -84,9 +87,12 @@ impl Picture {
     /// # Errors
     /// When the encoder refuses, or the scene cannot be brought to its size.
     pub fn of_size(random: &Random, wanted: usize, night: bool) -> Result<Self, Error> {
-        let jpeg = sized(random, wanted, night)?;
+        Ok(Self::of(sized(random, wanted, night, &mut 3000)?))
+    }
+
+    fn of(jpeg: Vec<u8>) -> Self {
         let seam = first_segment_end(&jpeg);
-        Ok(Self { jpeg, seam })
+        Self { jpeg, seam }
     }
 
     /// The picture with the ULID in a comment, so that no two are the same.
@@ -128,17 +134,18 @@ fn first_segment_end(jpeg: &[u8]) -> usize {
 
 /// Draws a scene in the dimensions at which it has about the wanted number of bytes: with even noise the size of a JPEG
 /// file follows its area.
-fn sized(random: &Random, wanted: usize, night: bool) -> Result<Vec<u8>, Error> {
+fn sized(random: &Random, wanted: usize, night: bool, area_per_kb: &mut usize) -> Result<Vec<u8>, Error> {
     let scene = Scene::imagine(random, night);
-    let mut area = wanted * 3;
+    let mut area = wanted * *area_per_kb / 1000;
     let mut got = 0;
     for _ in 0..6 {
         let jpeg = scene.draw(random, area)?;
         got = jpeg.len();
+        *area_per_kb = area * 1000 / got.max(1);
         if got.abs_diff(wanted) * 25 <= wanted {
             return Ok(jpeg);
         }
-        area = (area * wanted / got.max(1)).clamp(10_000, 4_000_000);
+        area = (wanted * *area_per_kb / 1000).clamp(10_000, 4_000_000);
     }
     Err(Error::Size { wanted, got })
 }

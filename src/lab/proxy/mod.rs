@@ -178,6 +178,7 @@ impl Proxy {
             ports.push(reserved);
         }
         let tasks = TaskTracker::new();
+        let stop = stop.child_token();
         for (link, reserved) in links.iter().zip(ports) {
             tasks.spawn(Arc::clone(link).run(network.clone(), reserved, random.fork(), stop.clone()));
         }

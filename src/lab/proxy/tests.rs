@@ -359,9 +359,18 @@ fn on_a_simulated_network_times_are_exact_and_refusals_are_refusals() {
         assert!(round_trip(&mut stream, b"lease over").await? < 20);
 
         proxy.set("a", Mode::Refuse, Shape::default(), None).await?;
-        assert!(matches!(stream.read_u8().await, Err(_)), "the open connection ends");
+        assert!(stream.read_u8().await.is_err(), "the open connection ends");
         let refused = sim::TcpStream::connect("proxy:80").await.err().map(|error| error.kind());
         assert_eq!(refused, Some(io::ErrorKind::ConnectionRefused));
+
+        let mode = || proxy.links()[0].mode;
+        for _ in 0..3 {
+            proxy.set("a", Mode::Refuse, Shape::default(), Some(Duration::from_secs(2))).await?;
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            assert_eq!(mode(), Mode::Refuse, "a renewed lease goes on");
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(mode(), Mode::Clear);
 
         proxy.set("a", Mode::SilentBeforeHandshake, Shape::default(), None).await?;
         let mut stream = sim::TcpStream::connect("proxy:80").await?;
