@@ -66,6 +66,16 @@ mod tests {
     }
 
     #[test]
+    fn the_window_is_64_wide() {
+        for ahead in [62, 63, 64, 65] {
+            let mut window = Window::new();
+            assert!(window.accept(100) && window.accept(100 + ahead));
+            assert!(!window.accept(100));
+            assert_eq!(window.accept(101), ahead <= Window::WIDTH);
+        }
+    }
+
+    #[test]
     fn a_boot_jumps_ahead() {
         let mut window = Window::new();
         assert!(window.accept(1 << 32 | 9));

@@ -129,6 +129,8 @@ struct Inner {
     handler: RefCell<Handler>,
     seen: RefCell<Vec<Seen>>,
     dials: RefCell<Vec<(usize, u64)>>,
+    /// Connections from before the last hang-up are closed.
+    age: Cell<u32>,
 }
 
 /// The network. Clones share it.
@@ -159,11 +161,22 @@ impl Net {
             handler: RefCell::new(Box::new(handler)),
             seen: RefCell::default(),
             dials: RefCell::default(),
+            age: Cell::default(),
         }))
     }
 
     pub(crate) fn set(&self, endpoint: usize, mode: Mode) {
         self.0.modes.borrow_mut()[endpoint] = mode;
+    }
+
+    /// Closes every connection, as a server does with idle ones.
+    pub(crate) fn hang_up(&self) {
+        self.0.age.set(self.0.age.get() + 1);
+    }
+
+    /// How long a gateway takes to answer.
+    pub(crate) fn set_answer_ms(&self, ms: u64) {
+        self.0.answer_ms.set(ms);
     }
 
     fn mode(&self, endpoint: usize) -> Mode {
@@ -192,7 +205,15 @@ impl Dial for Net {
             Mode::SilentBefore => std::future::pending().await,
             Mode::Up | Mode::SilentAfter | Mode::CutAnswer => {
                 self.0.world.sleep_ms(self.0.dial_ms.get()).await;
-                Ok(Wire { net: self.clone(), index, request: vec![], answer: VecDeque::new(), ready_ms: 0, cut: false })
+                Ok(Wire {
+                    net: self.clone(),
+                    index,
+                    request: vec![],
+                    answer: VecDeque::new(),
+                    ready_ms: 0,
+                    cut: false,
+                    age: self.0.age.get(),
+                })
             }
         }
     }
@@ -206,6 +227,7 @@ pub(crate) struct Wire {
     answer: VecDeque<u8>,
     ready_ms: u64,
     cut: bool,
+    age: u32,
 }
 
 impl ErrorType for Wire {
@@ -243,7 +265,7 @@ impl Read for Wire {
             Mode::Refuse => Poll::Ready(Err(ErrorKind::ConnectionReset)),
             Mode::SilentBefore | Mode::SilentAfter => Poll::Pending,
             Mode::Up | Mode::CutAnswer => {
-                if self.answer.is_empty() && self.cut {
+                if self.age != self.net.0.age.get() || (self.answer.is_empty() && self.cut) {
                     return Poll::Ready(Ok(0));
                 }
                 self.net.0.world.wake_at(self.ready_ms);
@@ -266,6 +288,7 @@ impl Write for Wire {
         match self.net.mode(self.index) {
             Mode::Refuse => return Err(ErrorKind::ConnectionReset),
             Mode::SilentBefore | Mode::SilentAfter => {}
+            _ if self.age != self.net.0.age.get() => {}
             Mode::Up | Mode::CutAnswer => {
                 self.request.extend_from_slice(bytes);
                 self.serve();

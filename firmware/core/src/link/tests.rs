@@ -225,6 +225,31 @@ fn a_timed_connection_gives_up_and_measures() {
 }
 
 #[test]
+fn a_slow_upload_is_not_taken_for_silence() {
+    let world = World::default();
+    let net = net(&world, &[Mode::Up]);
+    let measured = |bytes_per_s| {
+        let mut quality = Quality::default();
+        quality.round_trip(20);
+        quality.speed(bytes_per_s, 1_000);
+        quality
+    };
+    let answered = |body: &[u8], quality: Quality| {
+        world.run(async {
+            let mut connection = net.dial(&list(&[1]).0[0]).await.unwrap();
+            let mut timed = Timed::new(&mut connection, &world, quality, world.now_ms() + 60_000);
+            let request = http::Request { method: "POST", target: "/", host: "h", port: 1, headers: &[] };
+            http::exchange(&mut timed, &request, &mut Bytes::new(body), &mut [0; 2048]).await.is_ok()
+        })
+    };
+    net.set_answer_ms(5_000);
+    // 50 KB at 10 KB/s are on their way for five seconds; one byte is not, nor are 50 KB at 1 MB/s.
+    assert!(answered(&[0; 50_000], measured(10_000)));
+    assert!(!answered(&[0; 1], measured(10_000)));
+    assert!(!answered(&[0; 50_000], measured(1_000_000)));
+}
+
+#[test]
 fn sizes_are_known() {
     let sizes =
         vec![("Link", size_of::<Link>()), ("Quality", size_of::<Quality>()), ("Endpoint", size_of::<Endpoint>())];

@@ -207,6 +207,19 @@ fn a_cloud_that_dies_while_the_connection_is_kept() {
 }
 
 #[test]
+fn a_kept_connection_that_was_closed_is_nobodys_fault() {
+    let mut bench = Bench::new(&[Mode::Up, Mode::Up]);
+    for _ in 0..2 {
+        bench.shelf.add(SMALL);
+    }
+    stored(bench.upload());
+    bench.net.hang_up();
+    stored(bench.upload());
+    assert_eq!(bench.trace(), [("POST".into(), 0), ("POST".into(), 0)]);
+    assert_eq!((bench.net.dials().len(), bench.camera.link().status().failures), (2, 0));
+}
+
+#[test]
 fn a_camera_returns_to_its_first_choice() {
     let mut bench = Bench::new(&[Mode::Refuse, Mode::Up]);
     for _ in 0..3 {
