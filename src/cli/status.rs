@@ -74,5 +74,5 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
 fn project_warnings(context: &Context) -> Vec<String> {
     let folder = context.project.clone().unwrap_or_default();
     let project = Project::load(&folder, context.env.as_deref());
-    project.map(|project| project.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default()
+    project.map(|project| project.warnings.into_iter().map(|warning| warning.message).collect()).unwrap_or_default()
 }
