@@ -1,3 +1,5 @@
+#![cfg(feature = "powercut")]
+
 use std::vec;
 use std::vec::Vec;
 
