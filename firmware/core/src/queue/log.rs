@@ -33,15 +33,9 @@ impl Record {
         let mut record = [0; RECORD_BYTES];
         let mut fields = Fields(&mut record);
         fields.put(MAGIC);
-        for number in [
-            self.number,
-            self.boot,
-            self.next_sequence,
-            self.victim,
-            self.evicted,
-            self.refused,
-            self.damaged,
-        ] {
+        for number in
+            [self.number, self.boot, self.next_sequence, self.victim, self.evicted, self.refused, self.damaged]
+        {
             fields.put(number.to_le_bytes());
         }
         seal(&mut record);
@@ -75,8 +69,7 @@ impl Log {
     /// Finds the latest record. An empty log counts as one whose last sector is full, so the first append erases
     /// the first sector.
     pub(super) fn scan<F: NorFlash>(flash: &mut F, seed: Seed) -> Result<Self, F::Error> {
-        let nothing =
-            Record { number: 0, boot: 0, next_sequence: 1, victim: 0, evicted: 0, refused: 0, damaged: 0 };
+        let nothing = Record { number: 0, boot: 0, next_sequence: 1, victim: 0, evicted: 0, refused: 0, damaged: 0 };
         let mut log = Self { sector: LOG_SECTORS - 1, slot: Self::slots::<F>(), last: nothing, seed };
         let mut record = [0; RECORD_BYTES];
         for sector in 0..LOG_SECTORS {
@@ -113,8 +106,7 @@ impl Log {
             self.slot += 1;
         }
         if self.slot >= Self::slots::<F>() {
-            let other =
-                if seeded!(self.seed, LogErasedFirst) { self.sector } else { (self.sector + 1) % LOG_SECTORS };
+            let other = if seeded!(self.seed, LogErasedFirst) { self.sector } else { (self.sector + 1) % LOG_SECTORS };
             let start = Self::address::<F>(other, 0);
             flash.erase(start, start + Layout::<F>::SECTOR as u32).map_err(Error::Flash)?;
             self.sector = other;

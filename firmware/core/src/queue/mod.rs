@@ -44,5 +44,5 @@ pub use seeded::Mutant;
 pub use store::Queue;
 pub use writer::Writer;
 
-#[cfg(all(test, feature = "powercut"))]
+#[cfg(test)]
 mod tests;

@@ -93,8 +93,8 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
     /// Keeps a removal mark back until the next change.
     pub(super) fn remove_late(&mut self, place: usize) {
         let entry = self.index[place];
-        let at = super::layout::Layout::<F>::MARKS_AT
-            + usize::from(entry.marks) * super::layout::Layout::<F>::MARK_STEP;
+        let at =
+            super::layout::Layout::<F>::MARKS_AT + usize::from(entry.marks) * super::layout::Layout::<F>::MARK_STEP;
         let mark = heapless::Vec::from_slice(&super::layout::MARK).ok();
         self.late = mark.map(|mark| (self.address(entry.first) + at as u32, mark));
         self.release(place);
@@ -116,9 +116,7 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
     /// Programs what was kept back.
     pub(super) fn settle(&mut self) -> Result<(), Error<F::Error>> {
         match self.late.take() {
-            Some((address, record)) => {
-                super::layout::program(&mut self.flash, address, &record).map_err(Error::Flash)
-            }
+            Some((address, record)) => super::layout::program(&mut self.flash, address, &record).map_err(Error::Flash),
             None => Ok(()),
         }
     }

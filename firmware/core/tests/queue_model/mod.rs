@@ -329,14 +329,18 @@ impl<const W: usize, const S: usize, M> Life<W, S, M>
 where
     M: for<'a> Fn(&'a mut Flash<W, S>) -> Result<Store<'a, W, S>, StoreError>,
 {
-    /// A life that begins with erased flash.
-    pub fn new(mount: M, boots: Vec<Vec<Step>>, recovery: Vec<Step>) -> Self {
-        Self { mount, start: empty(), boots, recovery }
+    /// A life that begins with flash that was erased, and then mounted so many times by a queue without bugs.
+    pub fn new(mount: M, mounts_before: u32, boots: Vec<Vec<Step>>, recovery: Vec<Step>) -> Self {
+        let (mut flash, mut known) = empty();
+        for _ in 0..mounts_before {
+            known.boot = Store::mount(&mut flash).expect("a queue on flash with power").boot();
+        }
+        Self { mount, start: (flash, known), boots, recovery }
     }
 }
 
 pub fn empty<const W: usize, const S: usize>() -> (Flash<W, S>, Known) {
-    (Flash::new(LOG + SECTORS), Known::new())
+    (Flash::new(LOG + SECTORS).write_once(), Known::new())
 }
 
 impl<const W: usize, const S: usize, M> Scenario<W, S> for Life<W, S, M>

@@ -142,8 +142,7 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
     let (flash, known) = scenario.start();
     let start = Run { flash, known };
     let mut seen = Seen::default();
-    let mut report =
-        Report { operations: 0, first_cuts: 0, second_cuts: 0, recoveries: 0, states: 0, contents: 0 };
+    let mut report = Report { operations: 0, first_cuts: 0, second_cuts: 0, recoveries: 0, states: 0, contents: 0 };
 
     let whole = attempt(&start, None, |flash, known| scenario.run(flash, known)).map_err(|what| failed(&[], what))?;
     report.operations = whole.flash.trace().len();

@@ -35,6 +35,11 @@ pub enum PowerCutError {
         /// The first such byte.
         address: u32,
     },
+    /// A program of a word that is not erased, on flash that allows one program between two erases.
+    NotErased {
+        /// The first byte that is not erased.
+        address: u32,
+    },
 }
 
 impl fmt::Display for PowerCutError {
@@ -44,6 +49,7 @@ impl fmt::Display for PowerCutError {
             Self::NotAligned => f.write_str("the operation on the flash is not aligned"),
             Self::OutOfBounds => f.write_str("the operation passes the end of the flash"),
             Self::BitSet { address } => write!(f, "a program at {address:#x} would set a cleared bit"),
+            Self::NotErased { address } => write!(f, "a second program at {address:#x} without an erase"),
         }
     }
 }
@@ -153,6 +159,7 @@ pub struct PowerCutFlash<const WORD: usize = 4, const SECTOR: usize = 4096> {
     erases: Vec<u32>,
     armed: Option<Cut>,
     powered: bool,
+    write_once: bool,
     violation: Option<PowerCutError>,
 }
 
@@ -173,7 +180,15 @@ impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
         let sectors = bytes.len().div_ceil(SECTOR);
         bytes.resize(sectors * SECTOR, 0xFF);
         let erases = vec![0; sectors];
-        Self { bytes, trace: Vec::new(), erases, armed: None, powered: true, violation: None }
+        Self { bytes, trace: Vec::new(), erases, armed: None, powered: true, write_once: false, violation: None }
+    }
+
+    /// Makes the flash refuse to program a word twice between two erases, even if that only clears bits: the rule
+    /// of encrypted flash, and of flash with error correction.
+    #[must_use]
+    pub fn write_once(mut self) -> Self {
+        self.write_once = true;
+        self
     }
 
     /// Plans a loss of power; the last plan counts.
@@ -363,6 +378,11 @@ impl<const WORD: usize, const SECTOR: usize> NorFlash for PowerCutFlash<WORD, SE
         let old = &self.bytes[at..at + bytes.len()];
         if let Some(place) = old.iter().zip(bytes).position(|(old, new)| new & !old != 0) {
             let error = PowerCutError::BitSet { address: offset + place as u32 };
+            self.violation.get_or_insert(error);
+            return Err(error);
+        }
+        if let Some(place) = old.iter().position(|old| self.write_once && *old != 0xFF) {
+            let error = PowerCutError::NotErased { address: offset + place as u32 };
             self.violation.get_or_insert(error);
             return Err(error);
         }

@@ -46,6 +46,16 @@ fn the_rules_of_nor_flash_are_enforced_and_a_breach_is_remembered() {
 }
 
 #[test]
+fn a_second_program_of_a_word_can_be_forbidden() {
+    let mut flash = Flash::new(1).write_once();
+    flash.write(4, &[0xF0; 4]).unwrap();
+    flash.write(8, &[0xF0; 4]).unwrap();
+    assert_eq!(flash.write(0, &[0x30; 8]), Err(PowerCutError::NotErased { address: 4 }));
+    flash.erase(0, 16).unwrap();
+    flash.write(0, &[0x30; 8]).unwrap();
+}
+
+#[test]
 fn a_cut_erase_leaves_halves_or_a_mixture() {
     let erase = |form| {
         let mut flash = Flash::from_bytes(vec![0x5A; 48]);
