@@ -59,16 +59,24 @@ impl Breach {
     }
 }
 
-/// The breaches of every rule that concerns one file.
-pub(crate) fn check(source: &Source) -> Vec<Breach> {
+/// The names of the commands among `sources`: the files and folders of src/cli.
+pub(crate) fn commands(sources: &[Source]) -> Vec<String> {
+    let below_cli = sources.iter().filter(|source| source.file.starts_with("src/cli/"));
+    let names =
+        below_cli.filter_map(|source| source.module.get(1)).filter(|name| !NOT_COMMANDS.contains(&name.as_str()));
+    names.cloned().collect()
+}
+
+/// The breaches of every rule that concerns one file, in a house with these commands.
+pub(crate) fn check(source: &Source, commands: &[String]) -> Vec<Breach> {
     let mut breaches = check_shape(source);
-    if source.file.starts_with("firmware/") {
+    if source.file.starts_with("firmware/") && source.file.contains("/src/") {
         breaches.extend(source.references.iter().filter_map(|reference| check_device(source, reference)));
     } else if source.file.starts_with("src/") {
         breaches.extend(check_command_file(source));
         for reference in &source.references {
             breaches.extend(check_arrow(source, reference));
-            breaches.extend(check_command_import(source, reference));
+            breaches.extend(check_command_import(source, reference, commands));
             breaches.extend(check_provider(source, reference));
             breaches.extend(check_surroundings(source, reference));
         }
@@ -133,12 +141,10 @@ fn check_arrow(source: &Source, reference: &Reference) -> Option<Breach> {
 }
 
 /// A command does not import another command, nor everything of `cli` at once.
-fn check_command_import(source: &Source, reference: &Reference) -> Option<Breach> {
+fn check_command_import(source: &Source, reference: &Reference, commands: &[String]) -> Option<Breach> {
     let command = source.module.get(1).filter(|_| source.module.first().is_some_and(|module| module == "cli"))?;
     let to = reference.path.get(2).filter(|_| target(reference) == Some("cli"))?;
-    let is_module = to.chars().all(|character| character.is_lowercase() || character == '_' || character == '*');
-    let is_function = reference.path.len() == 3 && NOT_COMMANDS.contains(&to.as_str());
-    if to == command || to == "context" || is_function || !is_module {
+    if to == command || to != "*" && !commands.contains(to) {
         return None;
     }
     let rule =

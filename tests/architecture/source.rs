@@ -245,7 +245,8 @@ fn gate(tokens: &mut [Token]) {
             continue;
         }
         let (test, feature) = (words.contains(&"test"), words.contains(&"feature"));
-        let gate = Gate { test: test && !feature, optional: test || feature };
+        let only_tests = test && (!feature || words.contains(&"all"));
+        let gate = Gate { test: only_tests, optional: test || feature };
         let stop = if whole { tokens.len() } else { end_of_item(tokens, end + 1) };
         for token in &mut tokens[end..stop] {
             token.gate = token.gate.join(gate);

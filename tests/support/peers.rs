@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -34,9 +35,9 @@ pub(crate) fn require(executable: &str) -> Option<PathBuf> {
         let missing = format!("`{executable}` is not in {}; `cargo xtask peers` installs it", cache().display());
         assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{missing}");
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
-        // Past the capture of the test harness, which would hide it in a test that passes.
-        use std::io::Write;
-        let _ = writeln!(std::io::stderr(), "SKIPPED part of {test}: {missing}");
+        // Past the capture of the test harness, which would hide it in a test that passes; in one write, so that the words
+        // of tests side by side do not mix.
+        let _ = std::io::stderr().write_all(format!("\nSKIPPED part of {test}: {missing}\n").as_bytes());
     }
     found
 }
