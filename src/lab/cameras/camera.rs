@@ -219,12 +219,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
         let Ok(length) = json::to_slice(&event, &mut metadata) else { return true };
         let header = Header {
             id: ItemId(ulid.bits()),
-            priority: match priority {
-                Priority::Urgent => queue::Priority::Urgent,
-                Priority::High => queue::Priority::High,
-                Priority::Normal => queue::Priority::Normal,
-                Priority::Low => queue::Priority::Low,
-            },
+            priority: priority.into(),
             kind: 0,
             species: 0,
             taken_at_ms,

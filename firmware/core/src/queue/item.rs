@@ -60,6 +60,17 @@ impl Priority {
     }
 }
 
+impl From<crate::wire::Priority> for Priority {
+    fn from(priority: crate::wire::Priority) -> Self {
+        match priority {
+            crate::wire::Priority::Urgent => Self::Urgent,
+            crate::wire::Priority::High => Self::High,
+            crate::wire::Priority::Normal => Self::Normal,
+            crate::wire::Priority::Low => Self::Low,
+        }
+    }
+}
+
 /// What is known of an item before its body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Header {
