@@ -1,5 +1,6 @@
 //! Drills with real processes: three clouds, real TLS, real S3, and a cloud that is really killed.
 
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 mod support;
 
 use std::{

@@ -2,7 +2,6 @@
 //! whoever comes to trust it by mistake trusts nothing that matters.
 
 use std::{
-    io::{self, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,7 +13,7 @@ use rcgen::{
 };
 use zeroize::Zeroizing;
 
-use crate::clock::Clock;
+use crate::{clock::Clock, journal::atomic::write_private};
 
 /// The only domain, with all below it, that the authority may vouch for.
 pub const DOMAIN: &str = "wildcam.test";
@@ -39,13 +38,8 @@ pub enum Error {
     #[error("the certificate cannot be made")]
     Rcgen(#[from] rcgen::Error),
     /// A file cannot be written.
-    #[error("{path} cannot be written")]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        source: io::Error,
-    },
+    #[error("the certificate or its key was not kept")]
+    File(#[from] crate::journal::Error),
 }
 
 /// A certificate authority with its key.
@@ -187,25 +181,10 @@ impl Identity {
     }
 }
 
-/// Replaces a file that only its owner may read (mode 0600 on Unix): complete, or not at all.
-///
-/// # Errors
-/// When it cannot be written; it is named.
-pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || -> io::Result<()> {
-        // A temporary file is created with mode 0600, and keeps it when it is renamed.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    written().map_err(|source| Error::File { path: path.to_owned(), source })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use rustls::pki_types::ServerName;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_rustls::{TlsAcceptor, TlsConnector};

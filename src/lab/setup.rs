@@ -263,11 +263,9 @@ impl Setup<'_> {
             .authority
             .issue(&names, &[IpAddr::V4(Ipv4Addr::LOCALHOST)], VALID)
             .map_err(|error| Error::part(format!("issuing a certificate for {name}"))(error.into()))?;
-        let certificate = self.folder.join("tls").join(format!("{name}.pem"));
-        let key = self.folder.join("tls").join(format!("{name}.key"));
-        write(&certificate, identity.chain_pem.as_bytes())?;
-        write_private(&key, identity.key_pem.as_bytes())?;
-        Ok((certificate, key))
+        identity
+            .write(&self.folder.join("tls"), name)
+            .map_err(|error| Error::part(format!("keeping the certificate of {name}"))(error.into()))
     }
 
     fn part(&self, name: &str, kind: &str, part: &impl Serialize) -> Result<Vec<String>, Error> {
@@ -358,7 +356,7 @@ impl Setup<'_> {
                  [gateway.limits]\nrequests_per_second = 2000.0\n\n\
                  [gateway.tls]\ncertificate = {certificate}\nkey = {key}",
                 copies = self.spec.copies,
-                certificate = quoted(&tls.join(format!("{gateway}.pem")).to_string_lossy()),
+                certificate = quoted(&tls.join(format!("{gateway}.crt")).to_string_lossy()),
                 key = file_reference(&tls.join(format!("{gateway}.key"))),
             );
         }

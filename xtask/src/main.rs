@@ -1,5 +1,6 @@
 //! Development tasks of wildcam, run as `cargo xtask TASK`.
 
+mod bench;
 mod binary;
 mod ci;
 mod generated;
@@ -40,6 +41,9 @@ enum Task {
     },
     /// Install what the tests need from others into the cache folder (WILDCAM_PEERS, else target/peers)
     Peers,
+    /// Measure, beside a named peer or the least possible
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Write completions/
     Completions,
     /// Write the manual pages into target/man
@@ -61,6 +65,7 @@ fn run(task: Task) -> Result<(), String> {
     match task {
         Task::Ci { only } => ci::run(&workspace, &only),
         Task::Soak { filter } => ci::soak(&workspace, filter.as_deref()),
+        Task::Bench(bench) => bench::run(&bench),
         Task::Peers => peers::install_all(&workspace),
         Task::Completions => generated::write_completions(&workspace),
         Task::Man => generated::write_manual(&workspace),

@@ -2,8 +2,8 @@ use std::{collections::BTreeMap, path::Path, process::Command};
 
 use serde_json::Value;
 
-use super::median;
-use crate::Failure;
+use super::{Failure, median};
+use crate::terminal::say;
 
 /// Runs whole drills with the released program and prints when 95% of the cameras were back (T6).
 pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
@@ -11,7 +11,7 @@ pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
     let mut measured: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for run in 1..=runs {
         for scenario in ["cloud-outage", "cloud-silent"] {
-            println!("run {run} of {runs}: {scenario}");
+            say(&format!("run {run} of {runs}: {scenario}"));
             let output = Command::new(binary)
                 .args(["drill", "run", scenario, "--json", "--project"])
                 .arg(folder.path())
@@ -31,7 +31,7 @@ pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
             }
         }
     }
-    println!("\n{:<32} {:>10} {:>16} {:>10}", "cameras back (T6)", "median", "least possible", "limit");
+    say(&format!("\n{:<32} {:>10} {:>16} {:>10}", "cameras back (T6)", "median", "least possible", "limit"));
     for (scenario, values) in &measured {
         if values.len() != runs {
             return Err(format!("{scenario} gave {} results in {runs} runs", values.len()).into());
@@ -40,7 +40,7 @@ pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
         let mut least: Vec<f64> = values.iter().map(|(_, least)| *least).collect();
         let limit = if scenario.starts_with("cloud-silent") { 8.0 } else { 2.0 };
         let (time, least) = (median(&mut times) / 1000.0, median(&mut least) / 1000.0);
-        println!("{scenario:<32} {time:>8.2} s {least:>14.2} s {limit:>8.0} s");
+        say(&format!("{scenario:<32} {time:>8.2} s {least:>14.2} s {limit:>8.0} s"));
     }
     Ok(())
 }

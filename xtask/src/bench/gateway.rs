@@ -20,8 +20,8 @@ use wildcam::{
     },
 };
 
-use super::median;
-use crate::Failure;
+use super::{Failure, median};
+use crate::terminal::say;
 
 const ROUNDS: usize = 5;
 const PICTURE_BYTES: usize = 50_000;
@@ -60,22 +60,22 @@ async fn compare(
     let random = Random::seeded(7);
     let picture = Picture::of_size(&random, PICTURE_BYTES, false)?;
 
-    println!("{uploads} uploads of {PICTURE_BYTES} bytes in each of {ROUNDS} rounds, {concurrency} at once, {copies} copies");
+    say(&format!("{uploads} uploads of {PICTURE_BYTES} bytes in each of {ROUNDS} rounds, {concurrency} at once, {copies} copies"));
     let (mut through, mut direct, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let gateway = rate(uploads, concurrency, |worker| uploader.upload(worker, &picture)).await?;
         let client = rate(uploads, concurrency, |_| write_copies(&stores, &picture, &random, copies)).await?;
-        println!("round {round}: gateway {gateway:.0} uploads/s, direct client {client:.0} uploads/s");
+        say(&format!("round {round}: gateway {gateway:.0} uploads/s, direct client {client:.0} uploads/s"));
         through.push(gateway);
         direct.push(client);
         ratios.push(gateway / client);
     }
-    println!(
+    say(&format!(
         "median: gateway {:.0}/s, direct client {:.0}/s, ratio {:.2} (at least 0.60 wanted)",
         median(&mut through),
         median(&mut direct),
         median(&mut ratios)
-    );
+    ));
     memory(lab, &uploader, &picture, concurrency, uploads * ROUNDS).await
 }
 
@@ -98,7 +98,7 @@ async fn memory(
     let late = resident_kib(pid)?;
     #[expect(clippy::cast_precision_loss, reason = "sizes in KiB are far below 2^52")]
     let ratio = late as f64 / early as f64;
-    println!("memory (after {done} uploads of the rounds): {early} KiB after 1,000, {late} KiB after 10,000, ratio {ratio:.2} (at most 1.10 wanted)");
+    say(&format!("memory (after {done} uploads of the rounds): {early} KiB after 1,000, {late} KiB after 10,000, ratio {ratio:.2} (at most 1.10 wanted)"));
     Ok(())
 }
 

@@ -6,7 +6,8 @@ mod gateway;
 
 use std::{path::PathBuf, process::Command};
 
-use crate::Failure;
+/// What a benchmark fails with.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which benchmark.
 #[derive(clap::Subcommand)]
@@ -28,12 +29,12 @@ pub(crate) enum Bench {
     },
 }
 
-pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
-    let binary = release_binary()?;
-    match bench {
+pub(crate) fn run(bench: &Bench) -> Result<(), String> {
+    let measured = release_binary().and_then(|binary| match bench {
         Bench::Gateway { uploads, concurrency } => gateway::run(&binary, *uploads, *concurrency),
         Bench::Failover { runs } => failover::run(&binary, *runs),
-    }
+    });
+    measured.map_err(|error| error.to_string())
 }
 
 /// Builds the program as users run it.
