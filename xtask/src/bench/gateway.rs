@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 use tokio_util::sync::CancellationToken;
 use wildcam::{
     clock::{Clock, Random},
