@@ -1,1 +1,3 @@
-//! gateway.
+//! The HTTP API that cameras talk to.
+
+pub mod copies;

@@ -19,7 +19,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
 pub use query::{Cursor, Filter, MAX_LIMIT, Order, Page};
-pub use rows::{CameraRow, Detection, Intent, Picture};
+pub use rows::{Begun, CameraRow, Detection, Intent, Picture};
 use writer::{Job, Outcome, Writer};
 
 /// What went wrong with the index.
@@ -144,16 +144,15 @@ impl Index {
         self.shared.pending.load(Ordering::Relaxed)
     }
 
-    /// Records what is about to be written. When this returns, it survives a power cut. The answer is `false` when
-    /// another intent with other content stands under the same key: the caller must not write then.
+    /// Records what is about to be written. When this returns, it survives a power cut.
     ///
     /// # Errors
     /// When it could not be made durable.
-    pub async fn begin(&self, intent: Intent) -> Result<bool, Error> {
+    pub async fn begin(&self, intent: Intent) -> Result<Begun, Error> {
         let (tell, told) = oneshot::channel();
         self.shared.writer.send(Job::Begin(Box::new(intent), tell)).await.map_err(|()| self.dead())?;
         match told.await {
-            Ok(Outcome::Done(fresh)) => Ok(fresh),
+            Ok(Outcome::Done(begun)) => Ok(begun),
             _ => Err(self.dead()),
         }
     }

@@ -122,3 +122,14 @@ pub struct CameraRow {
     #[serde(skip)]
     pub status: Option<String>,
 }
+
+/// What [`super::Index::begin`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Nothing was known of this key.
+    New,
+    /// The same intent stands from before.
+    Standing,
+    /// Other content is known under this key: the caller must not write.
+    Conflict,
+}

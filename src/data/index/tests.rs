@@ -75,10 +75,10 @@ async fn an_intent_outlives_the_process_until_it_is_settled() {
     let path = folder.path().join("index.sqlite");
     {
         let index = Index::open(&path, Mode::Threaded).unwrap();
-        assert!(index.begin(intent("k1", b"one")).await.unwrap());
-        assert!(index.begin(intent("k1", b"one")).await.unwrap(), "the same content may begin again");
-        assert!(!index.begin(intent("k1", b"other")).await.unwrap());
-        assert!(index.begin(intent("k2", b"two")).await.unwrap());
+        assert_eq!(index.begin(intent("k1", b"one")).await.unwrap(), Begun::New);
+        assert_eq!(index.begin(intent("k1", b"one")).await.unwrap(), Begun::Standing);
+        assert_eq!(index.begin(intent("k1", b"other")).await.unwrap(), Begun::Conflict);
+        assert_eq!(index.begin(intent("k2", b"two")).await.unwrap(), Begun::New);
         index.settle("k2", vec!["b".to_owned()]).await;
         index.flush().await.unwrap();
         assert_eq!(index.heal_pending(), 2);

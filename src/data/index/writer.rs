@@ -6,10 +6,11 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use tokio::sync::{mpsc, oneshot};
+use wildcam_core::wire::keys;
 
-use super::{Detection, Error, Intent, Mode};
+use super::{Begun, Detection, Error, Intent, Mode};
 
 /// Changes that wait for the writer at most; a caller beyond that waits its turn.
 const QUEUE: usize = 1024;
@@ -21,7 +22,7 @@ const BATCH: usize = 512;
 const LINGER: Duration = Duration::from_millis(4);
 
 pub(super) enum Outcome {
-    Done(bool),
+    Done(Begun),
     Failed,
 }
 
@@ -115,7 +116,7 @@ fn commit(connection: &mut Connection, batch: Vec<Job>, pending: &AtomicUsize) {
     for (n, job) in batch.into_iter().enumerate() {
         if let Job::Begin(_, tell) | Job::Barrier(tell) = job {
             let outcome = match &result {
-                Ok(()) => Outcome::Done(waiting.get(n).copied().unwrap_or(false)),
+                Ok(()) => Outcome::Done(waiting.get(n).copied().unwrap_or(Begun::Conflict)),
                 Err(_) => Outcome::Failed,
             };
             let _ = tell.send(outcome);
@@ -123,25 +124,25 @@ fn commit(connection: &mut Connection, batch: Vec<Job>, pending: &AtomicUsize) {
     }
 }
 
-fn apply(transaction: &Transaction<'_>, job: &Job) -> Result<(bool, isize), rusqlite::Error> {
+fn apply(transaction: &Transaction<'_>, job: &Job) -> Result<(Begun, isize), rusqlite::Error> {
     match job {
         Job::Begin(intent, _) => begin(transaction, intent),
         Job::Settle { document_key, missing } if missing.is_empty() => {
             let gone =
                 transaction.prepare_cached("DELETE FROM heal WHERE document_key = ?1")?.execute([document_key])?;
-            Ok((true, -isize::try_from(gone).unwrap_or_default()))
+            Ok((Begun::New, -isize::try_from(gone).unwrap_or_default()))
         }
         Job::Settle { document_key, missing } => {
             transaction
                 .prepare_cached("UPDATE heal SET missing = ?2 WHERE document_key = ?1")?
                 .execute(params![document_key, missing.join(" ")])?;
-            Ok((true, 0))
+            Ok((Begun::New, 0))
         }
         Job::Insert(detections) => {
             for detection in detections {
                 insert(transaction, detection)?;
             }
-            Ok((true, 0))
+            Ok((Begun::New, 0))
         }
         Job::CameraKey { id, public_key, registered_ms } => {
             transaction
@@ -150,7 +151,7 @@ fn apply(transaction: &Transaction<'_>, job: &Job) -> Result<(bool, isize), rusq
                      SET public_key = excluded.public_key, registered_ms = coalesce(registered_ms, excluded.registered_ms)",
                 )?
                 .execute(params![id, public_key.as_slice(), to_i64(*registered_ms)])?;
-            Ok((true, 0))
+            Ok((Begun::New, 0))
         }
         Job::Saw { id, at_ms, status } => {
             transaction
@@ -160,14 +161,23 @@ fn apply(transaction: &Transaction<'_>, job: &Job) -> Result<(bool, isize), rusq
                      status = coalesce(excluded.status, status)",
                 )?
                 .execute(params![id, to_i64(*at_ms), status])?;
-            Ok((true, 0))
+            Ok((Begun::New, 0))
         }
-        Job::Barrier(_) => Ok((true, 0)),
+        Job::Barrier(_) => Ok((Begun::New, 0)),
     }
 }
 
-fn begin(transaction: &Transaction<'_>, intent: &Intent) -> Result<(bool, isize), rusqlite::Error> {
+fn begin(transaction: &Transaction<'_>, intent: &Intent) -> Result<(Begun, isize), rusqlite::Error> {
     let picture = intent.picture.as_ref();
+    if let (Some(picture), Some((camera, ulid, _))) = (picture, keys::parse_detection(&intent.document_key)) {
+        let known: Option<String> = transaction
+            .prepare_cached("SELECT sha256 FROM detections WHERE camera = ?1 AND ulid = ?2")?
+            .query_row([camera.to_string(), ulid.to_string()], |row| row.get(0))
+            .optional()?;
+        if known.is_some_and(|sha256| sha256 != picture.sha256) {
+            return Ok((Begun::Conflict, 0));
+        }
+    }
     let inserted = transaction
         .prepare_cached(
             "INSERT INTO heal (document_key, document, picture_key, picture_sha256, picture_bytes, media_type, missing,
@@ -184,12 +194,12 @@ fn begin(transaction: &Transaction<'_>, intent: &Intent) -> Result<(bool, isize)
             to_i64(intent.since_ms),
         ])?;
     if inserted > 0 {
-        return Ok((true, 1));
+        return Ok((Begun::New, 1));
     }
     let standing: Vec<u8> = transaction
         .prepare_cached("SELECT document FROM heal WHERE document_key = ?1")?
         .query_row([&intent.document_key], |row| row.get(0))?;
-    Ok((standing == intent.document, 0))
+    Ok((if standing == intent.document { Begun::Standing } else { Begun::Conflict }, 0))
 }
 
 fn insert(transaction: &Transaction<'_>, row: &Detection) -> Result<(), rusqlite::Error> {
