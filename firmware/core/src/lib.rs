@@ -8,6 +8,9 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod camera;
 pub mod cose;
+pub mod http;
 pub mod httpsig;
+pub mod link;
 pub mod wire;
