@@ -1,0 +1,1 @@
+//! What a choice of clouds costs a month, roughly.
