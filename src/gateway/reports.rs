@@ -1,0 +1,54 @@
+//! Status reports, batched: one object of JSON lines for each interval, not one object for each report.
+
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use wildcam_core::wire::{Ulid, keys};
+
+use super::{
+    Gateway,
+    copies::{Item, Need, Object},
+};
+
+/// Bytes that wait at most; beyond that the oldest are let go, since a newer report says more.
+const MAX_BYTES: usize = 512 * 1024;
+
+/// Reports that wait for their object.
+#[derive(Debug, Default)]
+pub(super) struct Reports {
+    lines: Mutex<String>,
+}
+
+impl Reports {
+    pub(super) fn add(&self, received_ms: u64, status: &str) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = format!("{{\"received_ms\":{received_ms},\"status\":{status}}}\n");
+        if lines.len() + line.len() > MAX_BYTES {
+            let cut = lines[lines.len() / 2..].find('\n').map_or(lines.len(), |at| lines.len() / 2 + at + 1);
+            lines.drain(..cut);
+        }
+        lines.push_str(&line);
+    }
+
+    fn take(&self) -> String {
+        std::mem::take(&mut self.lines.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Gateway {
+    /// Writes the reports that wait into one object. Best effort: with no store up they are let go.
+    pub(super) async fn write_reports(&self) {
+        let lines = self.reports.take();
+        if lines.is_empty() {
+            return;
+        }
+        let now_ms = self.clock.unix_ms();
+        let ulid = Ulid::from_bits(self.random.ulid(now_ms).into());
+        let key = keys::report(&self.settings.name, ulid).as_str().to_owned();
+        let document = Object::new(key, Bytes::from(lines), "application/jsonl");
+        let need = Need { wanted: 1, least: 1 };
+        if let Err(error) = self.copies.put(Item { document, picture: None }, need, None).await {
+            tracing::warn!(%error, "status reports could not be written");
+        }
+    }
+}
