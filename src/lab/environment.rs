@@ -65,7 +65,7 @@ impl LabEnvironment {
         let (client, file) = SupervisorClient::of(&folder)?;
         let opening = || Error::part("reaching the lab's stores");
         let project = Project::load(&folder.join(setup::OPERATOR), None).map_err(|error| opening()(error.into()))?;
-        let stores = cloud::stores(&project).map_err(|error| opening()(error.into()))?;
+        let stores = cloud::stores(&project, &|_| None).map_err(|error| opening()(error.into()))?;
         let path = folder.join(setup::AUTHORITY_FILE);
         let authority = std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })?;
         let http = crate::net::client::http(Some(&authority)).map_err(|error| opening()(error.into()))?;
