@@ -29,6 +29,7 @@ async fn a_request_is_answered_without_other_threads_or_time() {
             .unwrap();
         AwsAuthorizer::new(&credential, "s3", "us-east-1").try_authorize(&mut request, None).unwrap();
         request.headers_mut().insert("content-length", body.len().into());
+        request.headers_mut().insert("host", http::HeaderValue::from_static("store.test"));
         let request = request.map(|_| axum::body::Body::from(body.to_owned()));
         // One poll is enough: nothing is pending that another thread would have to finish.
         let answering = router.clone().oneshot(request);
