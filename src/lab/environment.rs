@@ -26,6 +26,7 @@ use crate::{
         timeline::Watch,
     },
     project::Project,
+    traffic::health::Rule,
 };
 
 /// How long traffic may take to reach every cloud after the lab came up.
@@ -158,6 +159,9 @@ impl Environment for LabEnvironment {
                 interval_ms: spec.watch.interval_ms,
                 timeout_ms: spec.watch.timeout_ms,
                 failures: spec.watch.failures,
+                error_rate: spec.watch.error_rate,
+                window: Rule::default().window as u64,
+                window_least: Rule::default().least as u64,
                 round_trip_ms: 2 * spec.delays.outside_ms,
             },
         }
