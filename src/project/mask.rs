@@ -5,6 +5,10 @@
 /// The words that make a key's value worth hiding.
 const SECRET_WORDS: [&str; 6] = ["key", "secret", "password", "token", "webhook", "service_account"];
 
+/// The keys that hold secrets: a name that is near to one is most likely that key, mistyped.
+const SECRET_KEYS: [&str; 7] =
+    ["access_key", "secret_key", "signing_key", "online_key", "service_account", "webhook", "password"];
+
 /// The text with the values of secret-looking keys replaced by stars, byte for byte, so that places stay the same.
 pub(super) fn masked(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
@@ -31,7 +35,8 @@ pub(super) fn masked(text: &str) -> String {
 
 fn names_a_secret(before_equals: &str) -> bool {
     let line = before_equals.rsplit(['\n', ',', '{']).next().unwrap_or_default().to_lowercase();
-    SECRET_WORDS.iter().any(|word| line.contains(word))
+    let name = line.rsplit('.').next().unwrap_or_default().trim_matches([' ', '\t', '"', '\'']);
+    SECRET_WORDS.iter().any(|word| line.contains(word)) || super::error::nearest(name, SECRET_KEYS).is_some()
 }
 
 /// The value after an equals sign, without its quotes.
@@ -92,6 +97,8 @@ mod tests {
             ("key = \"pässword\"", "key = \"*********\""),
             ("key = \"env:KEY\"\nother = \"x\"", "key = \"env:KEY\"\nother = \"x\""),
             ("key =", "key ="),
+            ("signing_kye = 'hunter2'", "signing_kye = '*******'"),
+            ("a.secert_kee = 'hunter2'", "a.secert_kee = '*******'"),
         ];
         for (text, expected) in cases {
             assert_eq!(masked(text), expected);
