@@ -52,13 +52,8 @@ impl Callers {
             let (_, &mut median, _) = times.select_nth_unstable(middle);
             all.retain(|_, caller| caller.at > median);
         }
-        let fresh = || Caller {
-            key: None,
-            window: Window::new(),
-            tokens: f64::MAX,
-            at: now,
-            unknown_until: Duration::ZERO,
-        };
+        let fresh =
+            || Caller { key: None, window: Window::new(), tokens: f64::MAX, at: now, unknown_until: Duration::ZERO };
         work(all.entry(camera.clone()).or_insert_with(fresh))
     }
 

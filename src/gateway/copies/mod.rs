@@ -140,9 +140,8 @@ impl Copies {
     #[must_use]
     pub fn new(stores: Vec<Store>, policy: Policy, index: Index, clock: Clock, random: &Random) -> Arc<Self> {
         let returned = Arc::new(Notify::new());
-        let guard = |store| {
-            Arc::new(Guarded::new(store, policy.store_timeout, clock.clone(), random, Arc::clone(&returned)))
-        };
+        let guard =
+            |store| Arc::new(Guarded::new(store, policy.store_timeout, clock.clone(), random, Arc::clone(&returned)));
         let stores = stores.into_iter().map(guard).collect();
         let late = Arc::new(Semaphore::new(kib(policy.late_bytes).max(1) as usize));
         Arc::new(Self { stores, policy, index, clock, late, under_way: Arc::default(), returned })
@@ -372,10 +371,8 @@ impl Copies {
             match tokio::time::timeout(self.policy.store_timeout, get).await {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) => {
-                    let decided = !matches!(
-                        error,
-                        object_store::Error::NotFound { .. } | object_store::Error::Generic { .. }
-                    );
+                    let decided =
+                        !matches!(error, object_store::Error::NotFound { .. } | object_store::Error::Generic { .. });
                     if decided {
                         return Err(error);
                     }
