@@ -169,7 +169,7 @@ impl Gateway {
             .lookups
             .try_acquire()
             .map_err(|_| Refusal::too_busy("too many unknown cameras are being looked up"))?;
-        let document = self.copies.read(&keys::camera_key(camera), KEY_MAX_BYTES).await?;
+        let document = self.copies.read_key(&keys::camera_key(camera), KEY_MAX_BYTES).await?;
         let key = document.and_then(|document| read_key(&document, camera));
         match key {
             Some(key) => {

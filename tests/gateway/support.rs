@@ -260,10 +260,26 @@ pub(crate) struct Signed {
     pub(crate) body: Vec<u8>,
 }
 
+/// Where a request goes.
+pub(crate) trait Target {
+    fn http(&self) -> &reqwest::Client;
+    fn at(&self, path: &str) -> String;
+}
+
+impl Target for Served {
+    fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    fn at(&self, path: &str) -> String {
+        self.url(path)
+    }
+}
+
 impl Signed {
-    pub(crate) async fn send(&self, to: &Served) -> reqwest::Response {
+    pub(crate) async fn send(&self, to: &impl Target) -> reqwest::Response {
         let method = reqwest::Method::from_bytes(self.method.as_bytes()).unwrap();
-        let mut request = to.http.request(method, to.url(&self.path));
+        let mut request = to.http().request(method, to.at(&self.path));
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
