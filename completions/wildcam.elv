@@ -42,8 +42,8 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand status 'What runs, and how it is'
             cand doctor 'Check this machine and this project'
             cand completions 'Print a completion script for a shell'
+            cand help 'Show help: all commands, or one'
             cand process 'A part of the lab; started by the lab'
-            cand help 'Print this message or the help of the given subcommand(s)'
         }
         &'wildcam;quickstart'= {
             cand --project 'The folder that holds wildcam.toml'
@@ -59,6 +59,39 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand --help 'Print help'
         }
         &'wildcam;init'= {
+            cand --scale 'How large the fleet is: about 30, 200 or 1000 cameras'
+            cand --strategy 'How the clouds share the work'
+            cand --clouds 'The clouds, the most important first; one may stand several times'
+            cand --name 'The project''s name; by default the folder''s'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --force 'Overwrite a wildcam.toml'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;project'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand show 'Print the whole project with every default filled in; secrets stay references'
+            cand schema 'Print the JSON Schema of wildcam.toml'
+        }
+        &'wildcam;project;show'= {
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -71,7 +104,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'wildcam;project'= {
+        &'wildcam;project;schema'= {
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -96,6 +129,71 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand --verbose 'Say more; twice for everything'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand up 'Bring the lab up; it stays up until `wildcam lab down`'
+            cand down 'Take the lab down; its logs stay'
+            cand status 'What runs in the lab'
+            cand logs 'What a process of the lab printed'
+        }
+        &'wildcam;lab;up'= {
+            cand --regions 'Regions in each cloud'
+            cand --zones 'Zones in each region'
+            cand --replicas 'Gateways in each zone'
+            cand --copies 'In how many stores a picture must lie before it is confirmed'
+            cand --cameras 'Virtual cameras'
+            cand --upload-every 'How often each camera takes a picture (0s: never)'
+            cand --between-clouds 'The delay between two clouds, one way'
+            cand --seed 'The seed of everything that is drawn by lot'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;lab;down'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;lab;status'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;lab;logs'= {
+            cand --lines 'The last lines only'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'wildcam;drill'= {
             cand --project 'The folder that holds wildcam.toml'
@@ -109,8 +207,113 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand --verbose 'Say more; twice for everything'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand list 'The scenarios, and the faults that are still there'
+            cand run 'Run a scenario and judge it'
+            cand fault 'Make one fault in the lab that is up, and leave it there until its lease ends'
+            cand undo 'Undo faults that a drill left behind'
+            cand report 'Show the result of a drill again'
+        }
+        &'wildcam;drill;list'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;drill;run'= {
+            cand --regions 'Regions in each cloud'
+            cand --zones 'Zones in each region'
+            cand --replicas 'Gateways in each zone'
+            cand --copies 'In how many stores a picture must lie before it is confirmed'
+            cand --cameras 'Virtual cameras'
+            cand --upload-every 'How often each camera takes a picture (0s: never)'
+            cand --between-clouds 'The delay between two clouds, one way'
+            cand --seed 'The seed of everything that is drawn by lot'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --lab 'Use the lab that is up, instead of one that lives as long as the drill'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;drill;fault'= {
+            cand --cloud 'To which cloud; the one with the most traffic when it is not said'
+            cand --lease 'After this time the fault ends by itself'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;drill;undo'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --all 'Every fault that is recorded'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;drill;report'= {
+            cand --html 'Write the report as one HTML file'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'wildcam;gateway'= {
+            cand --cloud 'The cloud whose gateway this is; default: the first in wildcam.toml'
+            cand --name 'The gateway''s name, under which its reports lie; default: the cloud''s'
+            cand --index 'The index file instead of gateway.index_path: each gateway of a machine needs its own'
+            cand --listen 'The address and port to listen on instead of gateway.listen; port 0 takes a free one'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --until-stdin-closes 'End when standard input closes: for a parent that must not leave a gateway behind'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand reindex 'Make the index again from the objects; it can run beside a gateway, and again'
+        }
+        &'wildcam;gateway;reindex'= {
+            cand --cloud 'The cloud whose gateway this is; default: the first in wildcam.toml'
+            cand --name 'The gateway''s name, under which its reports lie; default: the cloud''s'
+            cand --index 'The index file instead of gateway.index_path: each gateway of a machine needs its own'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -135,8 +338,99 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand --verbose 'Say more; twice for everything'
             cand -h 'Print help'
             cand --help 'Print help'
+            cand list 'List detections, the latest first'
+            cand get 'Write the picture and the event of one detection into a folder'
+            cand export 'Write pictures, events and a table (detections.csv) into a folder; run it again to go on'
+        }
+        &'wildcam;detections;list'= {
+            cand --gateway 'The gateway to ask; default: the first of gateway.public_urls'
+            cand --authority 'The certificate authority to trust (PEM) instead of the public ones'
+            cand --camera 'Only of this camera'
+            cand --species 'Only of this species, by its scientific name'
+            cand --since 'Taken at this time or later, for instance 2026-05-01T00:00:00Z'
+            cand --until 'Taken before this time'
+            cand --limit 'How many at most'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --oldest-first 'The earliest first'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;detections;get'= {
+            cand --gateway 'The gateway to ask; default: the first of gateway.public_urls'
+            cand --authority 'The certificate authority to trust (PEM) instead of the public ones'
+            cand --out 'The folder'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;detections;export'= {
+            cand --gateway 'The gateway to ask; default: the first of gateway.public_urls'
+            cand --authority 'The certificate authority to trust (PEM) instead of the public ones'
+            cand --camera 'Only of this camera'
+            cand --species 'Only of this species, by its scientific name'
+            cand --since 'Taken at this time or later, for instance 2026-05-01T00:00:00Z'
+            cand --until 'Taken before this time'
+            cand --out 'The folder'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
         &'wildcam;token'= {
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+            cand enrol 'A token with which one camera registers its key'
+            cand read 'A token that reads detections; give it to `wildcam detections` as WILDCAM_TOKEN'
+        }
+        &'wildcam;token;enrol'= {
+            cand --camera 'The camera''s id'
+            cand --ttl 'How long the token is valid'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
+        }
+        &'wildcam;token;read'= {
+            cand --ttl 'How long the token is valid'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -152,6 +446,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;status'= {
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
+            cand --exit-code 'Exit with 3 when a cloud does not answer'
             cand --json 'JSON lines on standard output'
             cand -q 'Only results and errors'
             cand --quiet 'Only results and errors'
@@ -188,7 +483,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'wildcam;process'= {
+        &'wildcam;help'= {
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -201,46 +496,20 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand -h 'Print help'
             cand --help 'Print help'
         }
-        &'wildcam;help'= {
-            cand quickstart 'Bring three clouds up on this machine, lose one, and see what was lost'
-            cand init 'Write a wildcam.toml'
-            cand project 'Show what wildcam.toml means'
-            cand lab 'Three small clouds on this machine'
-            cand drill 'Break something on purpose and measure the recovery'
-            cand gateway 'Serve the API that cameras talk to'
-            cand detections 'List, get and export detections'
-            cand token 'Make a token that enrols a camera or reads detections'
-            cand status 'What runs, and how it is'
-            cand doctor 'Check this machine and this project'
-            cand completions 'Print a completion script for a shell'
-            cand process 'A part of the lab; started by the lab'
-            cand help 'Print this message or the help of the given subcommand(s)'
-        }
-        &'wildcam;help;quickstart'= {
-        }
-        &'wildcam;help;init'= {
-        }
-        &'wildcam;help;project'= {
-        }
-        &'wildcam;help;lab'= {
-        }
-        &'wildcam;help;drill'= {
-        }
-        &'wildcam;help;gateway'= {
-        }
-        &'wildcam;help;detections'= {
-        }
-        &'wildcam;help;token'= {
-        }
-        &'wildcam;help;status'= {
-        }
-        &'wildcam;help;doctor'= {
-        }
-        &'wildcam;help;completions'= {
-        }
-        &'wildcam;help;process'= {
-        }
-        &'wildcam;help;help'= {
+        &'wildcam;process'= {
+            cand --config 'Its configuration'
+            cand --project 'The folder that holds wildcam.toml'
+            cand --env 'The environment of wildcam.toml to use'
+            cand --detached 'Go on when standard input closes'
+            cand --json 'JSON lines on standard output'
+            cand -q 'Only results and errors'
+            cand --quiet 'Only results and errors'
+            cand --yes 'Answer ordinary questions with yes; never consents to loss'
+            cand --no-color 'No colour (also: NO_COLOR)'
+            cand -v 'Say more; twice for everything'
+            cand --verbose 'Say more; twice for everything'
+            cand -h 'Print help'
+            cand --help 'Print help'
         }
     ]
     $completions[$command]

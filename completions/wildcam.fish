@@ -44,8 +44,8 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "token" -d 'Make a t
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "status" -d 'What runs, and how it is'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "doctor" -d 'Check this machine and this project'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "help" -d 'Show help: all commands, or one'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "process" -d 'A part of the lab; started by the lab'
-complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -l json -d 'JSON lines on standard output'
@@ -54,64 +54,281 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -l yes -d 'A
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand quickstart" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l scale -d 'How large the fleet is: about 30, 200 or 1000 cameras' -r -f -a "small\t''
+medium\t''
+large\t''"
+complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l strategy -d 'How the clouds share the work' -r -f -a "active-active\t''
+active-passive\t''
+hybrid\t''"
+complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l clouds -d 'The clouds, the most important first; one may stand several times' -r -f -a "aws\t''
+azure\t''
+gcp\t''
+custom\t''"
+complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l name -d 'The project\'s name; by default the folder\'s' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l force -d 'Overwrite a wildcam.toml'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l json -d 'JSON lines on standard output'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -s q -l quiet -d 'Only results and errors'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand init" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand project" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand detections" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand token" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -f -a "show" -d 'Print the whole project with every default filled in; secrets stay references'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and not __fish_seen_subcommand_from show schema" -f -a "schema" -d 'Print the JSON Schema of wildcam.toml'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -f -a "up" -d 'Bring the lab up; it stays up until `wildcam lab down`'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -f -a "down" -d 'Take the lab down; its logs stay'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -f -a "status" -d 'What runs in the lab'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -f -a "logs" -d 'What a process of the lab printed'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l regions -d 'Regions in each cloud' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l zones -d 'Zones in each region' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l replicas -d 'Gateways in each zone' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l cameras -d 'Virtual cameras' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l between-clouds -d 'The delay between two clouds, one way' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l seed -d 'The seed of everything that is drawn by lot' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from down" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l lines -d 'The last lines only' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from logs" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -f -a "list" -d 'The scenarios, and the faults that are still there'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -f -a "run" -d 'Run a scenario and judge it'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -f -a "fault" -d 'Make one fault in the lab that is up, and leave it there until its lease ends'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -f -a "undo" -d 'Undo faults that a drill left behind'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and not __fish_seen_subcommand_from list run fault undo report" -f -a "report" -d 'Show the result of a drill again'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l regions -d 'Regions in each cloud' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l zones -d 'Zones in each region' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l replicas -d 'Gateways in each zone' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l cameras -d 'Virtual cameras' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l between-clouds -d 'The delay between two clouds, one way' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l seed -d 'The seed of everything that is drawn by lot' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l lab -d 'Use the lab that is up, instead of one that lives as long as the drill'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l cloud -d 'To which cloud; the one with the most traffic when it is not said' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l lease -d 'After this time the fault ends by itself' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from fault" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l all -d 'Every fault that is recorded'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from undo" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l html -d 'Write the report as one HTML file' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l cloud -d 'The cloud whose gateway this is; default: the first in wildcam.toml' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l name -d 'The gateway\'s name, under which its reports lie; default: the cloud\'s' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l index -d 'The index file instead of gateway.index_path: each gateway of a machine needs its own' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l listen -d 'The address and port to listen on instead of gateway.listen; port 0 takes a free one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l until-stdin-closes -d 'End when standard input closes: for a parent that must not leave a gateway behind'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -f -a "reindex" -d 'Make the index again from the objects; it can run beside a gateway, and again'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l cloud -d 'The cloud whose gateway this is; default: the first in wildcam.toml' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l name -d 'The gateway\'s name, under which its reports lie; default: the cloud\'s' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l index -d 'The index file instead of gateway.index_path: each gateway of a machine needs its own' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -f -a "list" -d 'List detections, the latest first'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -f -a "get" -d 'Write the picture and the event of one detection into a folder'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -f -a "export" -d 'Write pictures, events and a table (detections.csv) into a folder; run it again to go on'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l gateway -d 'The gateway to ask; default: the first of gateway.public_urls' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l authority -d 'The certificate authority to trust (PEM) instead of the public ones' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l camera -d 'Only of this camera' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l species -d 'Only of this species, by its scientific name' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l since -d 'Taken at this time or later, for instance 2026-05-01T00:00:00Z' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l until -d 'Taken before this time' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l limit -d 'How many at most' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l oldest-first -d 'The earliest first'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l gateway -d 'The gateway to ask; default: the first of gateway.public_urls' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l authority -d 'The certificate authority to trust (PEM) instead of the public ones' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l out -d 'The folder' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l gateway -d 'The gateway to ask; default: the first of gateway.public_urls' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l authority -d 'The certificate authority to trust (PEM) instead of the public ones' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l camera -d 'Only of this camera' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l species -d 'Only of this species, by its scientific name' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l since -d 'Taken at this time or later, for instance 2026-05-01T00:00:00Z' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l until -d 'Taken before this time' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l out -d 'The folder' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -f -a "enrol" -d 'A token with which one camera registers its key'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -f -a "read" -d 'A token that reads detections; give it to `wildcam detections` as WILDCAM_TOKEN'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l camera -d 'The camera\'s id' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l ttl -d 'How long the token is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from enrol" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l ttl -d 'How long the token is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand token; and __fish_seen_subcommand_from read" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l exit-code -d 'Exit with 3 when a cloud does not answer'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l json -d 'JSON lines on standard output'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -s q -l quiet -d 'Only results and errors'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
@@ -134,24 +351,21 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand completions" -l yes -d '
 complete -c wildcam -n "__fish_wildcam_using_subcommand completions" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand completions" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand help" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l config -d 'Its configuration' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l detached -d 'Go on when standard input closes'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l json -d 'JSON lines on standard output'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -s q -l quiet -d 'Only results and errors'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand process" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "quickstart" -d 'Bring three clouds up on this machine, lose one, and see what was lost'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "init" -d 'Write a wildcam.toml'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "project" -d 'Show what wildcam.toml means'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "lab" -d 'Three small clouds on this machine'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "drill" -d 'Break something on purpose and measure the recovery'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "gateway" -d 'Serve the API that cameras talk to'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "detections" -d 'List, get and export detections'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "token" -d 'Make a token that enrols a camera or reads detections'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "status" -d 'What runs, and how it is'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "doctor" -d 'Check this machine and this project'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "process" -d 'A part of the lab; started by the lab'
-complete -c wildcam -n "__fish_wildcam_using_subcommand help; and not __fish_seen_subcommand_from quickstart init project lab drill gateway detections token status doctor completions process help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

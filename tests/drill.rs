@@ -1,5 +1,7 @@
 //! Drills with real processes: three clouds, real TLS, real S3, and a cloud that is really killed.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot read what it needs has failed")]
+
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod support;
 
@@ -173,7 +175,8 @@ fn a_drill_that_is_killed_is_undone_afterwards() {
     for port in ports {
         // On loopback a port that nobody holds can be taken at once, but for connections that are still closing.
         assert!(
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_err() || TcpListener::bind(("127.0.0.1", port)).is_ok(),
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+                || TcpListener::bind(("127.0.0.1", port)).is_ok(),
             "port {port} is still served"
         );
     }

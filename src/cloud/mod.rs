@@ -10,14 +10,14 @@ pub use objects::{Error, objects};
 
 use crate::project::Project;
 
-/// The object stores of all clouds of a project, by the names of the clouds.
+/// Object stores by the names of their clouds.
+pub type NamedStores = Vec<(String, Arc<dyn ObjectStore>)>;
+
+/// The object stores of all clouds of a project.
 ///
 /// # Errors
 /// When one of them cannot be set up.
-pub fn stores(
-    project: &Project,
-    env_lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<(String, Arc<dyn ObjectStore>)>, Error> {
+pub fn stores(project: &Project, env_lookup: &dyn Fn(&str) -> Option<String>) -> Result<NamedStores, Error> {
     let one = |(name, store)| Ok((String::clone(name), objects(name, store, &project.dir, env_lookup, None)?));
     project.stores.iter().map(one).collect()
 }

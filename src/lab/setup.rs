@@ -329,9 +329,9 @@ impl Setup<'_> {
 
     /// A project file as `from` sees the stores: a cloud, the outside, or (none) directly, around every fault.
     fn project(&self, from: Option<&str>, gateway: Option<&str>) -> String {
-        let mut text = format!(
+        let mut text =
             "# Written by wildcam lab.\n[project]\nname = \"lab\"\nstrategy = \"active-active\"\nscale = \"small\"\n\n"
-        );
+                .to_owned();
         for cloud in &self.layout.clouds {
             let port = from.map_or(Some(cloud.store_port), |from| self.layout.store_port(from, &cloud.name));
             let _ = writeln!(
@@ -441,15 +441,12 @@ impl Setup<'_> {
                 {
                     let weight = u16::try_from(cloud.weight).unwrap_or(u16::MAX);
                     let name = format!("{}/{}", cloud.name, gateway.name);
-                    endpoints.push(
-                        endpoint(&name, "127.0.0.1", gateway.entry_port, weight, PUBLIC_NAME)
-                            .map_err(signing)?,
-                    );
+                    endpoints
+                        .push(endpoint(&name, "127.0.0.1", gateway.entry_port, weight, PUBLIC_NAME).map_err(signing)?);
                 }
             }
         }
-        let document =
-            seal_endpoints(signer, 1, now_s, until_s, &endpoints).await.map_err(signing)?;
+        let document = seal_endpoints(signer, 1, now_s, until_s, &endpoints).await.map_err(signing)?;
         let path = self.folder.join("endpoints.cose");
         write(&path, &document)?;
         let mut cameras = Vec::new();

@@ -77,9 +77,7 @@ pub struct HostRng(pub Random);
 
 impl Rng for HostRng {
     fn next_u32(&mut self) -> u32 {
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
-        let half = (self.0.u64() >> 32) as u32;
-        half
+        (self.0.u64() >> 32) as u32
     }
 }
 
@@ -179,7 +177,8 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             match self.send_next().await {
                 Sent::One => {}
                 Sent::Nothing => {
-                    let until = if self.plan.upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
+                    let until =
+                        if self.plan.upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
                     tokio::time::sleep_until(until).await;
                 }
                 Sent::Failed => tokio::time::sleep(Duration::from_millis(50)).await,
