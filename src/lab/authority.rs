@@ -38,7 +38,7 @@ pub enum Error {
     #[error("the certificate cannot be made")]
     Rcgen(#[from] rcgen::Error),
     /// A file cannot be written.
-    #[error("the certificate or its key was not kept")]
+    #[error(transparent)]
     File(#[from] crate::journal::Error),
 }
 
