@@ -143,6 +143,7 @@ fn settings(project: &Project, place: &Resolved) -> Settings {
         copies: usize::from(configured.copies),
         one_copy: configured.degraded == Degraded::OneCopy,
         late_bytes: settings.memory_bytes / 2,
+        heal_every: project.settings.replicate.heal_interval.get(),
         ..Policy::default()
     };
     settings

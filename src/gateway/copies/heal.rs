@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Copies, Fault, Fetched, Guarded, Object, kib};
 use crate::data::index::Intent;
 
-/// Intents that are read from the index at a time, and that are healed at once.
+/// Intents that are read from the index at a time, and that are healed at once: a distant store answers late, so a few at
+/// once would never catch up with what cameras send. The memory they take is bounded by the budget for late writes.
 const PAGE: usize = 64;
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 32;
 
 /// How often a store that is down is considered for a probe; its breaker decides whether one is due.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
