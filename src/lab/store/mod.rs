@@ -22,9 +22,11 @@ mod listing;
 mod lock;
 mod multipart;
 mod objects;
+mod pages;
 mod reading;
 mod refusal;
 mod service;
+mod uploads;
 mod versions;
 
 #[cfg(test)]
