@@ -1,11 +1,260 @@
 //! `wildcam gateway`.
 
-use super::{CommandError, CommandResult, Context, Kind};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use serde::Serialize;
+use tokio::io::AsyncReadExt;
+use tokio_util::sync::CancellationToken;
+use wildcam_core::wire::CameraId;
+
+use super::{CommandError, CommandResult, Context, Kind, signing};
+use crate::{
+    cloud,
+    data::{Index, index::Mode, reindex},
+    gateway::{Gateway, Parts, Policy, Settings, Store},
+    net::{serve, tls},
+    project::{Degraded, Project},
+    ui::JsonLine,
+};
 
 /// The arguments of `wildcam gateway`.
 #[derive(clap::Args)]
-pub(super) struct Arguments {}
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    place: Place,
+    /// The address and port to listen on instead of gateway.listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// End when standard input closes: for a parent that must not leave a gateway behind
+    #[arg(long)]
+    until_stdin_closes: bool,
+}
 
-pub(super) async fn run(_arguments: &Arguments, _context: &Context) -> CommandResult {
-    Err(CommandError::new(Kind::Failed, "under construction"))
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Make the index again from the objects; it can run beside a gateway, and again
+    Reindex(Place),
+}
+
+#[derive(clap::Args)]
+struct Place {
+    /// The cloud whose gateway this is; default: the first in wildcam.toml
+    #[arg(long, value_name = "NAME")]
+    cloud: Option<String>,
+    /// The gateway's name, under which its reports lie; default: the cloud's
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The index file instead of gateway.index_path: each gateway of a machine needs its own
+    #[arg(long, value_name = "FILE")]
+    index: Option<PathBuf>,
+}
+
+#[derive(Serialize)]
+struct Listening<'a> {
+    address: SocketAddr,
+    url: String,
+    gateway: &'a str,
+    cloud: &'a str,
+}
+
+impl JsonLine for Listening<'_> {
+    const REASON: &'static str = "gateway-listening";
+}
+
+#[derive(Serialize)]
+struct Reindexed {
+    #[serde(flatten)]
+    found: reindex::Found,
+}
+
+impl JsonLine for Reindexed {
+    const REASON: &'static str = "reindexed";
+}
+
+/// The gateway's place among the clouds.
+struct Resolved {
+    cloud: String,
+    name: CameraId,
+    index: PathBuf,
+}
+
+impl Place {
+    fn resolve(&self, project: &Project) -> Result<Resolved, CommandError> {
+        let first = || project.stores.keys().next().cloned();
+        let cloud = self
+            .cloud
+            .clone()
+            .or_else(first)
+            .ok_or_else(|| CommandError::new(Kind::Usage, "wildcam.toml has no cloud"))?;
+        if !project.stores.contains_key(&cloud) {
+            let known: Vec<&str> = project.stores.keys().map(String::as_str).collect();
+            return Err(CommandError::new(Kind::Usage, format!("wildcam.toml has no cloud {cloud}"))
+                .next_step(format!("--cloud {}", known.join("|"))));
+        }
+        let name = self.name.as_deref().unwrap_or(&cloud);
+        let name = CameraId::new(name)
+            .map_err(|error| CommandError::new(Kind::Usage, format!("{name} is no name for a gateway")).because(error))?;
+        let index = self.index.clone().unwrap_or_else(|| project.path(&project.settings.gateway.index_path));
+        Ok(Resolved { cloud, name, index })
+    }
+}
+
+fn open_index(path: &std::path::Path) -> Result<Index, CommandError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            CommandError::new(Kind::Failed, format!("the folder {} cannot be made", folder.display())).because(error)
+        })?;
+    }
+    Index::open(path, Mode::Threaded).map_err(|error| {
+        CommandError::new(Kind::Failed, "the index cannot be opened")
+            .because(error)
+            .next_step("move the file away and run: wildcam gateway reindex")
+    })
+}
+
+/// The stores of all clouds, that of `own` first.
+fn stores(project: &Project, own: &str) -> Result<Vec<Store>, CommandError> {
+    let mut names: Vec<&String> = project.stores.keys().collect();
+    names.sort_by_key(|name| name.as_str() != own);
+    let mut stores = Vec::new();
+    for name in names {
+        let objects = cloud::objects(name, &project.stores[name], &project.dir, &super::environment, None)
+            .map_err(|error| CommandError::new(Kind::Usage, format!("cloud {name} cannot be used")).because(error))?;
+        stores.push(Store { name: name.clone(), objects });
+    }
+    Ok(stores)
+}
+
+fn settings(project: &Project, place: &Resolved) -> Settings {
+    let configured = &project.settings.gateway;
+    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let mut settings = Settings::new(place.name.clone(), &place.cloud);
+    settings.max_image_bytes = bytes(configured.limits.body.get());
+    settings.memory_bytes = bytes(configured.limits.memory.get());
+    settings.requests_per_s = configured.limits.rate_per_camera;
+    settings.burst = (configured.limits.rate_per_camera * 2.0).max(10.0);
+    settings.report_every = configured.report_interval.get();
+    settings.spool = Some(place.index.with_extension("spool"));
+    settings.policy = Policy {
+        copies: usize::from(configured.copies),
+        one_copy: configured.degraded == Degraded::OneCopy,
+        late_bytes: settings.memory_bytes / 2,
+        ..Policy::default()
+    };
+    settings
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+    let project = super::load_project(context)?;
+    match &arguments.command {
+        Some(Command::Reindex(place)) => reindex(place, &project, context).await,
+        None => serve(arguments, &project, context).await,
+    }
+}
+
+async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> CommandResult {
+    let place = arguments.place.resolve(project)?;
+    let configured = &project.settings.gateway;
+    let tls = configured.tls.as_ref().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "[gateway.tls] is not set, and a gateway speaks nothing but TLS")
+            .next_step("set gateway.tls.certificate and gateway.tls.key, or try: wildcam lab up")
+    })?;
+    let path = project.path(&tls.certificate);
+    let chain = std::fs::read_to_string(&path).map_err(|error| {
+        CommandError::new(Kind::Usage, format!("the certificate {} cannot be read", path.display())).because(error)
+    })?;
+    let key = project
+        .secret(&tls.key, &super::environment)
+        .map_err(|error| CommandError::new(Kind::Usage, "gateway.tls.key cannot be had").because(error))?;
+    let server = tls::server(&chain, key.expose())
+        .map_err(|error| CommandError::new(Kind::Usage, "[gateway.tls] cannot be used").because(error))?;
+    let signer = Arc::new(signing::signer(project)?);
+    let gateway = Gateway::new(Parts {
+        settings: settings(project, &place),
+        stores: stores(project, &place.cloud)?,
+        index: open_index(&place.index)?,
+        signer,
+        clock: context.clock.clone(),
+        random: context.random.clone(),
+    })
+    .map_err(|error| CommandError::new(Kind::Usage, "the gateway cannot start").because(error))?;
+    let wanted = arguments.listen.unwrap_or(configured.listen);
+    let listener = tokio::net::TcpListener::bind(wanted).await.map_err(|error| {
+        CommandError::new(Kind::Failed, format!("{wanted} cannot be listened on"))
+            .because(error)
+            .next_step("wildcam gateway --listen 127.0.0.1:0")
+    })?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| CommandError::new(Kind::Failed, "the listener has no address").because(error))?;
+
+    let line = Listening { address, url: format!("https://{address}"), gateway: place.name.as_str(), cloud: &place.cloud };
+    context.ui.json(&line);
+    context.ui.status(format!("gateway {} of cloud {} listens on https://{address}", place.name, place.cloud));
+    let stop = context.interrupt.child_token();
+    if arguments.until_stdin_closes {
+        tokio::spawn(cancel_when_stdin_closes(stop.clone()));
+    }
+    let background = {
+        let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
+        tokio::spawn(async move { gateway.background(stop).await })
+    };
+    serve::serve(listener, Some(server), gateway.router(), serve::Limits::default(), stop).await;
+    let _ = background.await;
+    // The last changes of the index are small, but the count of what is left to heal should be right.
+    let _ = gateway.index().flush().await;
+    Ok(())
+}
+
+async fn cancel_when_stdin_closes(stop: CancellationToken) {
+    let mut input = tokio::io::stdin();
+    let mut buffer = [0; 256];
+    while matches!(input.read(&mut buffer).await, Ok(length) if length > 0) {}
+    stop.cancel();
+}
+
+async fn reindex(place: &Place, project: &Project, context: &Context) -> CommandResult {
+    let place = place.resolve(project)?;
+    let stores = stores(project, &place.cloud)?;
+    let index = open_index(&place.index)?;
+    let mut total = reindex::Found::default();
+    let mut failed = Vec::new();
+    // Every store, since an event that one store missed lies in another; what was found before costs only its listing.
+    for store in &stores {
+        context.ui.status(format!("reading the events in {}", store.name));
+        let work = reindex::all(&store.objects, &index, context.clock.unix_ms(), |_| {});
+        let result = tokio::select! {
+            result = work => result,
+            () = context.interrupt.cancelled() => {
+                return Err(CommandError::new(Kind::Interrupted, "interrupted; what was found is kept")
+                    .next_step("wildcam gateway reindex"));
+            }
+        };
+        match result {
+            Ok(found) => {
+                total.events = total.events.max(found.events);
+                total.added += found.added;
+                total.invalid += found.invalid;
+            }
+            Err(error) => failed.push((store.name.clone(), error)),
+        }
+    }
+    context.ui.result(format!(
+        "{} events, {} new in the index, {} that are none",
+        total.events, total.added, total.invalid
+    ));
+    context.ui.json(&Reindexed { found: total });
+    match failed.pop() {
+        None => Ok(()),
+        Some((name, error)) if failed.len() + 1 == stores.len() => {
+            Err(CommandError::new(Kind::Failed, format!("no store could be read, {name} the last")).because(error))
+        }
+        Some((name, error)) => {
+            context.ui.warn(format!("the store of {name} could not be read: {error}"));
+            Ok(())
+        }
+    }
 }

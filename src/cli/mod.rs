@@ -8,8 +8,10 @@ mod drill;
 mod drilling;
 mod flags;
 mod gateway;
+mod help;
 mod init;
 mod lab;
+mod open;
 mod process;
 mod project;
 mod quickstart;
@@ -20,6 +22,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use completions::completion_script;
 pub use context::Context;
 
 use crate::ui::{CommandError, CommandResult, Kind, Options, Ui};
@@ -83,6 +86,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Show help: all commands, or one
+    Help(help::Arguments),
     /// A part of the lab; started by the lab
     #[command(hide = true)]
     Process(process::Arguments),
@@ -126,11 +131,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// The whole command tree, for completions and manual pages.
 #[must_use]
 pub fn command() -> clap::Command {
-    Arguments::command()
+    help::with_groups(Arguments::command())
 }
 
 fn run(command: Command, context: Context) -> CommandResult {
     match command {
+        Command::Help(arguments) => help::run(&arguments, &context),
         Command::Completions(arguments) => completions::run(&arguments, &context),
         Command::Project(arguments) => project::run(&arguments, &context),
         Command::Init(arguments) => init::run(&arguments, &context),

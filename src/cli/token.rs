@@ -1,11 +1,79 @@
 //! `wildcam token`.
 
-use super::{CommandError, CommandResult, Context, Kind};
+use serde::Serialize;
+use wildcam_core::wire::CameraId;
+
+use super::{CommandError, CommandResult, Context, Kind, signing};
+use crate::{
+    project::Period,
+    release::documents::{Scope, Token},
+    ui::JsonLine,
+};
+
+/// The longest life of a token. What must live longer is a key.
+const LONGEST_S: u64 = 30 * 86_400;
 
 /// The arguments of `wildcam token`.
 #[derive(clap::Args)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
 
-pub(super) fn run(_arguments: &Arguments, _context: &Context) -> CommandResult {
-    Err(CommandError::new(Kind::Failed, "under construction"))
+#[derive(clap::Subcommand)]
+enum Command {
+    /// A token with which one camera registers its key
+    Enrol {
+        /// The camera's id
+        #[arg(long, value_name = "ID")]
+        camera: String,
+        /// How long the token is valid
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        ttl: Period,
+    },
+    /// A token that reads detections; give it to `wildcam detections` as WILDCAM_TOKEN
+    Read {
+        /// How long the token is valid
+        #[arg(long, value_name = "TIME", default_value = "1h")]
+        ttl: Period,
+    },
+}
+
+#[derive(Serialize)]
+struct Issued {
+    token: String,
+    scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    camera: Option<String>,
+    expires_s: u64,
+}
+
+impl JsonLine for Issued {
+    const REASON: &'static str = "token";
+}
+
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+    let (scope, word, camera, ttl) = match &arguments.command {
+        Command::Enrol { camera, ttl } => {
+            let id = CameraId::new(camera).map_err(|error| {
+                CommandError::new(Kind::Usage, format!("{camera:?} is no camera id")).because(error)
+            })?;
+            (Scope::Enrol { camera: id }, "enrol", Some(camera.clone()), ttl)
+        }
+        Command::Read { ttl } => (Scope::Read, "read", None, ttl),
+    };
+    let seconds = ttl.get().as_secs();
+    if !(1..=LONGEST_S).contains(&seconds) {
+        return Err(CommandError::new(Kind::Usage, "a token is valid for 1s to 30d"));
+    }
+    let signer = signing::signer(&super::load_project(context)?)?;
+    let now_s = context.clock.unix_s();
+    let expires_s = now_s.saturating_add(seconds);
+    let token = Token { scope, expires_s }
+        .issue(&signer, now_s)
+        .await
+        .map_err(|error| CommandError::new(Kind::Failed, "the token could not be signed").because(error))?;
+    context.ui.result(&token);
+    context.ui.json(&Issued { token, scope: word, camera, expires_s });
+    Ok(())
 }

@@ -1,5 +1,5 @@
-//! cloud.
-use std::sync::Arc;
-use object_store::ObjectStore;
-/// stub
-pub fn stores(_project: &crate::project::Project) -> Result<Vec<(String, Arc<dyn ObjectStore>)>, std::io::Error> { Ok(vec![]) }
+//! The seam to a cloud. What one provider calls things stays in here.
+
+mod objects;
+
+pub use objects::{Error, objects};

@@ -41,6 +41,7 @@ pub(super) struct Partial {
     content: Content,
 }
 
+#[derive(Debug)]
 struct Entry {
     partial: Arc<tokio::sync::Mutex<Partial>>,
     room: u64,
@@ -48,6 +49,7 @@ struct Entry {
 }
 
 /// The uploads in parts of one gateway.
+#[derive(Debug)]
 pub(super) struct Spool {
     folder: Option<PathBuf>,
     next: AtomicU64,

@@ -81,7 +81,7 @@ fn check_clouds(settings: &Settings, places: &Places<'_>, dir: &Path) -> Result<
 }
 
 /// Names go into bucket names and host names, so they follow the rule that holds in both.
-fn is_name(text: &str, longest: usize) -> bool {
+pub(super) fn is_name(text: &str, longest: usize) -> bool {
     text.len() <= longest
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')

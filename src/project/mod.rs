@@ -63,6 +63,12 @@ pub struct Project {
     pub warnings: Vec<Warning>,
 }
 
+/// Whether a project may have this name: 1 to 32 of a-z, 0-9 and -, beginning with a letter, not ending with -.
+#[must_use]
+pub fn is_project_name(name: &str) -> bool {
+    check::is_name(name, 32)
+}
+
 impl Project {
     /// Reads `dir/wildcam.toml` and lays `[env.NAME]` over it. Every other environment of the file is checked as well.
     ///

@@ -32,7 +32,7 @@ const ENGINES: [&str; 10] =
 const PROVIDERS: [&str; 4] = ["aws", "azure", "gcp", "custom"];
 
 /// The files of src/cli that are no commands.
-const NOT_COMMANDS: [&str; 2] = ["mod", "context"];
+const NOT_COMMANDS: [&str; 5] = ["mod", "context", "drilling", "flags", "signing"];
 
 const VAGUE_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", "misc", "manager", "managers"];
 
