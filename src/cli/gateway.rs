@@ -1,9 +1,8 @@
 //! `wildcam gateway`.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io::Read, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
-use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 use wildcam_core::wire::CameraId;
 
@@ -121,7 +120,7 @@ fn stores(project: &Project, own: &str) -> Result<Vec<Store>, CommandError> {
     names.sort_by_key(|name| name.as_str() != own);
     let mut stores = Vec::new();
     for name in names {
-        let objects = cloud::objects(name, &project.stores[name], &project.dir, &super::environment, None)
+        let objects = cloud::objects(name, &project.stores[name], &project.dir, &super::open::variable, None)
             .map_err(|error| CommandError::new(Kind::Usage, format!("cloud {name} cannot be used")).because(error))?;
         stores.push(Store { name: name.clone(), objects });
     }
@@ -130,12 +129,13 @@ fn stores(project: &Project, own: &str) -> Result<Vec<Store>, CommandError> {
 
 fn settings(project: &Project, place: &Resolved) -> Settings {
     let configured = &project.settings.gateway;
-    let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
     let mut settings = Settings::new(place.name.clone(), &place.cloud);
-    settings.max_image_bytes = bytes(configured.limits.body.get());
-    settings.memory_bytes = bytes(configured.limits.memory.get());
-    settings.requests_per_s = configured.limits.rate_per_camera;
-    settings.burst = (configured.limits.rate_per_camera * 2.0).max(10.0);
+    settings.max_image_bytes = configured.limits.body.as_usize();
+    settings.memory_bytes = configured.limits.memory.as_usize();
+    settings.requests_per_s = configured.limits.requests_per_second;
+    settings.burst = (configured.limits.requests_per_second * 2.0).max(10.0);
+    settings.request_timeout = configured.limits.request_timeout.get();
+    settings.body_timeout = settings.request_timeout.mul_f64(0.8);
     settings.report_every = configured.report_interval.get();
     settings.spool = Some(place.index.with_extension("spool"));
     settings.policy = Policy {
@@ -148,7 +148,7 @@ fn settings(project: &Project, place: &Resolved) -> Settings {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
-    let project = super::load_project(context)?;
+    let project = context.open_project()?;
     match &arguments.command {
         Some(Command::Reindex(place)) => reindex(place, &project, context).await,
         None => serve(arguments, &project, context).await,
@@ -167,7 +167,7 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
         CommandError::new(Kind::Usage, format!("the certificate {} cannot be read", path.display())).because(error)
     })?;
     let key = project
-        .secret(&tls.key, &super::environment)
+        .secret(&tls.key, &super::open::variable)
         .map_err(|error| CommandError::new(Kind::Usage, "gateway.tls.key cannot be had").because(error))?;
     let server = tls::server(&chain, key.expose())
         .map_err(|error| CommandError::new(Kind::Usage, "[gateway.tls] cannot be used").because(error))?;
@@ -196,7 +196,7 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
     context.ui.status(format!("gateway {} of cloud {} listens on https://{address}", place.name, place.cloud));
     let stop = context.interrupt.child_token();
     if arguments.until_stdin_closes {
-        tokio::spawn(cancel_when_stdin_closes(stop.clone()));
+        cancel_when_stdin_closes(stop.clone());
     }
     let background = {
         let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
@@ -209,11 +209,13 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
     Ok(())
 }
 
-async fn cancel_when_stdin_closes(stop: CancellationToken) {
-    let mut input = tokio::io::stdin();
-    let mut buffer = [0; 256];
-    while matches!(input.read(&mut buffer).await, Ok(length) if length > 0) {}
-    stop.cancel();
+/// Reads until the end in a thread of its own: a read of standard input cannot be called off, and must not hold the exit.
+fn cancel_when_stdin_closes(stop: CancellationToken) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 256];
+        while matches!(std::io::stdin().read(&mut buffer), Ok(length) if length > 0) {}
+        stop.cancel();
+    });
 }
 
 async fn reindex(place: &Place, project: &Project, context: &Context) -> CommandResult {

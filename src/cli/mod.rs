@@ -15,6 +15,7 @@ mod open;
 mod process;
 mod project;
 mod quickstart;
+mod signing;
 mod status;
 mod token;
 

@@ -12,7 +12,7 @@ pub(super) fn signer(project: &Project) -> Result<FileSigner, CommandError> {
         CommandError::new(Kind::Usage, "wildcam.toml names no key to sign with")
             .next_step("set fleet.online_key to env:NAME or file:PATH of an Ed25519 key in PKCS#8 PEM")
     })?;
-    let pem = project.secret(reference, &super::environment).map_err(|error| {
+    let pem = project.secret(reference, &super::open::variable).map_err(|error| {
         let step = error.next_step();
         CommandError::new(Kind::Usage, "the fleet's online key cannot be had").because(error).next_step(step)
     })?;

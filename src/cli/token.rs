@@ -52,7 +52,11 @@ impl JsonLine for Issued {
     const REASON: &'static str = "token";
 }
 
-pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+    context.block_on(issue(arguments, context))
+}
+
+async fn issue(arguments: &Arguments, context: &Context) -> CommandResult {
     let (scope, word, camera, ttl) = match &arguments.command {
         Command::Enrol { camera, ttl } => {
             let id = CameraId::new(camera).map_err(|error| {
@@ -66,7 +70,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     if !(1..=LONGEST_S).contains(&seconds) {
         return Err(CommandError::new(Kind::Usage, "a token is valid for 1s to 30d"));
     }
-    let signer = signing::signer(&super::load_project(context)?)?;
+    let signer = signing::signer(&context.open_project()?)?;
     let now_s = context.clock.unix_s();
     let expires_s = now_s.saturating_add(seconds);
     let token = Token { scope, expires_s }
