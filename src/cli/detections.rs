@@ -209,10 +209,9 @@ impl Client {
 
     /// The answer to a GET, at most `limit` bytes of it.
     async fn get(&self, path: &str, query: &[(&str, String)], limit: usize) -> Result<Vec<u8>, CommandError> {
-        let mut url = self
-            .base
-            .join(path)
-            .map_err(|error| CommandError::new(Kind::Usage, "the address of the gateway is not valid").because(error))?;
+        let mut url = self.base.join(path).map_err(|error| {
+            CommandError::new(Kind::Usage, "the address of the gateway is not valid").because(error)
+        })?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }

@@ -21,8 +21,11 @@ pub(super) struct SpecArguments {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=200))]
     cameras: u16,
     /// How often each camera takes a picture (0s: never)
-    #[arg(long, value_name = "TIME", default_value = "1s")]
+    #[arg(long, value_name = "TIME", default_value = "500ms")]
     upload_every: Period,
+    /// The delay between two clouds, one way
+    #[arg(long, value_name = "TIME", default_value = "75ms")]
+    between_clouds: Period,
     /// The seed of everything that is drawn by lot
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -35,6 +38,7 @@ impl SpecArguments {
         spec.copies = self.copies;
         spec.cameras.count = self.cameras;
         spec.cameras.upload_every_ms = self.upload_every.as_millis();
+        spec.delays.between_clouds_ms = self.between_clouds.as_millis();
         spec.seed = self.seed;
         spec
     }

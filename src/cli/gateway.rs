@@ -94,8 +94,9 @@ impl Place {
                 .next_step(format!("--cloud {}", known.join("|"))));
         }
         let name = self.name.as_deref().unwrap_or(&cloud);
-        let name = CameraId::new(name)
-            .map_err(|error| CommandError::new(Kind::Usage, format!("{name} is no name for a gateway")).because(error))?;
+        let name = CameraId::new(name).map_err(|error| {
+            CommandError::new(Kind::Usage, format!("{name} is no name for a gateway")).because(error)
+        })?;
         let index = self.index.clone().unwrap_or_else(|| project.path(&project.settings.gateway.index_path));
         Ok(Resolved { cloud, name, index })
     }
@@ -191,7 +192,8 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
         .local_addr()
         .map_err(|error| CommandError::new(Kind::Failed, "the listener has no address").because(error))?;
 
-    let line = Listening { address, url: format!("https://{address}"), gateway: place.name.as_str(), cloud: &place.cloud };
+    let line =
+        Listening { address, url: format!("https://{address}"), gateway: place.name.as_str(), cloud: &place.cloud };
     context.ui.json(&line);
     context.ui.status(format!("gateway {} of cloud {} listens on https://{address}", place.name, place.cloud));
     let stop = context.interrupt.child_token();
@@ -244,10 +246,9 @@ async fn reindex(place: &Place, project: &Project, context: &Context) -> Command
             Err(error) => failed.push((store.name.clone(), error)),
         }
     }
-    context.ui.result(format!(
-        "{} events, {} new in the index, {} that are none",
-        total.events, total.added, total.invalid
-    ));
+    context
+        .ui
+        .result(format!("{} events, {} new in the index, {} that are none", total.events, total.added, total.invalid));
     context.ui.json(&Reindexed { found: total });
     match failed.pop() {
         None => Ok(()),

@@ -40,7 +40,7 @@ fn help_of(root: &mut clap::Command, topic: &[String]) -> Result<String, Command
         };
         command = next;
     }
-    Ok(command.render_long_help().to_string())
+    Ok(command.render_help().to_string())
 }
 
 /// The front page in place of clap's flat list.

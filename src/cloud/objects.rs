@@ -122,11 +122,9 @@ pub fn objects(
             }
             if let Some(key) = cloud.secret_or(access_key.as_ref(), "AZURE_STORAGE_ACCOUNT_KEY")? {
                 builder = builder.with_access_key(key.expose());
-            } else if let (Some(client), Some(secret), Some(tenant)) = (
-                env_lookup("AZURE_CLIENT_ID"),
-                env_lookup("AZURE_CLIENT_SECRET"),
-                env_lookup("AZURE_TENANT_ID"),
-            ) {
+            } else if let (Some(client), Some(secret), Some(tenant)) =
+                (env_lookup("AZURE_CLIENT_ID"), env_lookup("AZURE_CLIENT_SECRET"), env_lookup("AZURE_TENANT_ID"))
+            {
                 builder = builder.with_client_secret_authorization(client, secret, tenant);
             }
             cloud.built(builder.build())
@@ -191,8 +189,8 @@ impl Cloud<'_> {
             })?),
             None => None,
         };
-        let connector = Connector::new(pem.as_deref())
-            .map_err(|source| Error::Client { cloud: self.name.to_owned(), source })?;
+        let connector =
+            Connector::new(pem.as_deref()).map_err(|source| Error::Client { cloud: self.name.to_owned(), source })?;
         Ok(Shared(Arc::new(connector)))
     }
 

@@ -46,7 +46,8 @@ pub async fn stores(stores: &[(String, Arc<dyn ObjectStore>)]) -> Result<Differe
     let mut seen: BTreeMap<String, Vec<Option<u64>>> = BTreeMap::new();
     for (n, (name, store)) in stores.iter().enumerate() {
         for folder in FOLDERS {
-            let mut list = store.list(Some(&Path::from(folder))).map_err(|source| Error { store: name.clone(), source });
+            let mut list =
+                store.list(Some(&Path::from(folder))).map_err(|source| Error { store: name.clone(), source });
             while let Some(meta) = list.next().await {
                 let meta = meta?;
                 let sizes = seen.entry(meta.location.to_string()).or_insert_with(|| vec![None; stores.len()]);

@@ -106,12 +106,7 @@ fn event_key(meta: &object_store::ObjectMeta) -> Option<EventKey> {
 }
 
 /// Fetches the events that the index lacks.
-async fn step(
-    store: &Arc<dyn ObjectStore>,
-    index: &Index,
-    chunk: Vec<EventKey>,
-    now_ms: u64,
-) -> Result<Found, Error> {
+async fn step(store: &Arc<dyn ObjectStore>, index: &Index, chunk: Vec<EventKey>, now_ms: u64) -> Result<Found, Error> {
     let mut found = Found { events: chunk.len() as u64, ..Found::default() };
     let mut wanted = Vec::new();
     // A listing goes camera by camera, so this is one question to the index in most steps.

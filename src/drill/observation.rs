@@ -21,6 +21,19 @@ pub struct Line {
     pub what: Observation,
 }
 
+impl Line {
+    /// When what was noticed began: a probe or an exchange is noted at its end.
+    #[must_use]
+    pub fn began_ms(&self) -> u64 {
+        match &self.what {
+            Observation::Probed { started_ms, .. }
+            | Observation::Acked { started_ms, .. }
+            | Observation::Reported { started_ms, .. } => *started_ms,
+            _ => self.t_ms,
+        }
+    }
+}
+
 /// What can be noticed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

@@ -1,6 +1,10 @@
 //! One drill: steady before, the fault, the recovery, the loss while the cloud is down, the way back, the judgement.
 
-use std::{path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +15,7 @@ use super::{
     loss::{self, Ledger},
     observation::{Line, Observation},
     result::{self, DrillResult, Loss},
-    timeline::{Facts, Timeline},
+    timeline::{Due, Facts, Timeline},
     undo::{OpenFault, UndoLog},
 };
 use crate::{clock::Clock, data::compare};
@@ -100,6 +104,7 @@ impl<E: Environment> Drill<'_, E> {
 
         (self.listener)(Progress::MeasuringBefore);
         let before = self.watch_before(&cloud, ledger).await?;
+        let rate_before = before.rate;
 
         let id = format!("{run}-{}", variant.name);
         self.undo.before(OpenFault {
@@ -109,7 +114,7 @@ impl<E: Environment> Drill<'_, E> {
             fault: variant.fault,
             at: self.clock.timestamp(),
         })?;
-        let measured = self.with_fault(&id, &cloud, variant, &facts, &before, ledger).await;
+        let measured = self.with_fault(&id, &cloud, variant, &facts, before, ledger).await;
         self.environment.undo(&id).await?;
         self.undo.undone(&id)?;
         let (timeline, acked_around, mut loss, lost) = measured?;
@@ -136,7 +141,7 @@ impl<E: Environment> Drill<'_, E> {
             rpo_s: objectives.rpo_s,
             phases: timeline.phases(),
             converged,
-            rate_before: before.rate,
+            rate_before,
             notes: notes(&facts),
         })
     }
@@ -158,27 +163,21 @@ impl<E: Environment> Drill<'_, E> {
         Ok(lines)
     }
 
-    /// Waits for traffic through all clouds, then measures the rate.
+    /// Measures the rate, and learns what was due when.
     async fn watch_before(&mut self, cloud: &str, ledger: &mut Ledger) -> Result<Before, Error> {
-        let mut last_probe_ms = None;
+        let mut before = Before { from_ms: self.now_ms(), ..Before::default() };
         let mut acks = 0_u64;
-        let from_ms = self.now_ms();
         let until = tokio::time::Instant::now() + self.settings.before;
         while tokio::time::Instant::now() < until {
             for line in self.take_observations(ledger)? {
-                match &line.what {
-                    Observation::Acked { .. } if line.t_ms >= from_ms => acks += 1,
-                    Observation::Probed { cloud: probed, started_ms, .. } if probed == cloud => {
-                        last_probe_ms = Some(*started_ms);
-                    }
-                    _ => {}
-                }
+                acks += u64::from(line.t_ms >= before.from_ms && matches!(line.what, Observation::Acked { .. }));
+                before.note(&line, cloud);
             }
             self.pause(LOOK_EVERY).await?;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds are far below 2^52")]
         let rate = acks as f64 / self.settings.before.as_secs_f64();
-        Ok(Before { rate, from_ms, last_probe_ms })
+        Ok(Before { rate, ..before })
     }
 
     async fn with_fault(
@@ -187,7 +186,7 @@ impl<E: Environment> Drill<'_, E> {
         cloud: &str,
         variant: &Variant,
         facts: &EnvironmentFacts,
-        before: &Before,
+        mut before: Before,
         ledger: &mut Ledger,
     ) -> Result<(Timeline, u64, Loss, Vec<String>), Error> {
         let lease = self.settings.lease;
@@ -199,26 +198,29 @@ impl<E: Environment> Drill<'_, E> {
             t0_ms,
             rate_before: before.rate,
             cameras: facts.cameras,
-            last_probe_ms: before.last_probe_ms,
             watch: facts.watch,
-            upload_every_ms: facts.upload_every_ms,
-            report_every_ms: facts.report_every_ms,
+            due: before.due(facts),
         });
         let started = tokio::time::Instant::now();
         let mut renewed = started;
-        let mut told = 0;
+        let mut told = HashSet::new();
         while started.elapsed() < self.settings.patience {
             let answers = self.environment.answers().await;
             timeline.answered(self.now_ms(), &answers);
             for line in self.take_observations(ledger)? {
                 timeline.note(&line);
+                // What began before the fault is often noted only after it.
+                if line.began_ms() < t0_ms {
+                    before.note(&line, cloud);
+                }
             }
+            timeline.due(before.due(facts));
             let steady = before.rate > 0.0 && timeline.steady_at(self.now_ms());
-            let over: Vec<_> = timeline.phases().into_iter().filter(|phase| phase.ms.is_some()).collect();
-            for phase in over.iter().skip(told) {
-                (self.listener)(Progress::PhaseOver(phase.clone()));
+            for phase in timeline.phases().into_iter().filter(|phase| phase.ms.is_some()) {
+                if told.insert(phase.name.clone()) {
+                    (self.listener)(Progress::PhaseOver(phase));
+                }
             }
-            told = over.len().max(told);
             if steady || (before.rate <= 0.0 && started.elapsed() >= self.settings.before) {
                 break;
             }
@@ -268,10 +270,45 @@ fn is_later(key: &str, cut_ms: u64) -> bool {
     ulid::Ulid::from_string(stem).is_ok_and(|ulid| ulid.timestamp_ms() > cut_ms)
 }
 
+/// What was seen before the fault.
+#[derive(Default)]
 struct Before {
     rate: f64,
     from_ms: u64,
     last_probe_ms: Option<u64>,
+    probes: u64,
+    last_picture_ms: BTreeMap<String, u64>,
+    last_report_ms: BTreeMap<String, u64>,
+}
+
+impl Before {
+    fn note(&mut self, line: &Line, cloud: &str) {
+        match &line.what {
+            Observation::Probed { cloud: probed, started_ms, .. } if probed == cloud => {
+                self.last_probe_ms = Some(*started_ms);
+                self.probes += 1;
+            }
+            Observation::Queued { camera, .. } => _ = self.last_picture_ms.insert(camera.clone(), line.t_ms),
+            Observation::Reported { camera, started_ms, .. } => {
+                self.last_report_ms.insert(camera.clone(), *started_ms);
+            }
+            _ => {}
+        }
+    }
+
+    fn due(&self, facts: &EnvironmentFacts) -> Due {
+        let next_exchange = |(camera, last): (&String, &u64)| {
+            let report = last + facts.report_every_ms;
+            let picture = self.last_picture_ms.get(camera).map(|last| last + facts.upload_every_ms);
+            picture.map_or(report, |picture| picture.min(report))
+        };
+        Due {
+            probe_ms: self.last_probe_ms.map(|last| last + facts.watch.interval_ms),
+            probes_before: self.probes,
+            pictures_ms: self.last_picture_ms.values().map(|last| last + facts.upload_every_ms).collect(),
+            exchanges_ms: self.last_report_ms.iter().map(next_exchange).collect(),
+        }
+    }
 }
 
 fn choose_cloud(facts: &EnvironmentFacts, variant: &Variant) -> Result<String, Error> {

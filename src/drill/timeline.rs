@@ -28,14 +28,23 @@ pub struct Facts {
     pub rate_before: f64,
     /// How many cameras there are.
     pub cameras: usize,
-    /// When the last probe of the cloud before the fault began, if one was seen.
-    pub last_probe_ms: Option<u64>,
     /// How the controller watches.
     pub watch: Watch,
-    /// How often a camera sends a picture, in milliseconds.
-    pub upload_every_ms: u64,
-    /// How often a camera says how it is, in milliseconds.
-    pub report_every_ms: u64,
+    /// What was due when.
+    pub due: Due,
+}
+
+/// What was due after the fault, in milliseconds of the monotonic clock: nothing can be noticed earlier.
+#[derive(Clone, Debug, Default)]
+pub struct Due {
+    /// The next probe of the cloud, if one was seen before.
+    pub probe_ms: Option<u64>,
+    /// How many probes of the cloud were seen before the fault.
+    pub probes_before: u64,
+    /// Each camera's next picture.
+    pub pictures_ms: Vec<u64>,
+    /// Each camera's next picture or report.
+    pub exchanges_ms: Vec<u64>,
 }
 
 /// How the controller watches the clouds.
@@ -47,6 +56,12 @@ pub struct Watch {
     pub timeout_ms: u64,
     /// How many failures in a row mean "down".
     pub failures: u32,
+    /// The share of failed probes that means "down".
+    pub error_rate: f64,
+    /// Over how many of the latest probes the share is taken, at the most.
+    pub window: u64,
+    /// Over how many at the least.
+    pub window_least: u64,
     /// One round trip between the controller and a majority of the stores.
     pub round_trip_ms: u64,
 }
@@ -84,6 +99,11 @@ impl Timeline {
         }
     }
 
+    /// Corrects what was due: what began before the fault may be noted after it.
+    pub fn due(&mut self, due: Due) {
+        self.facts.due = due;
+    }
+
     /// Takes one observation; those from before the fault are passed over.
     pub fn note(&mut self, line: &Line) {
         let (t0, t) = (self.facts.t0_ms, line.t_ms);
@@ -114,8 +134,7 @@ impl Timeline {
     fn came_back(&mut self, camera: &str, t_ms: u64) {
         if self.cameras_back_ms.is_none() {
             self.back.insert(camera.to_owned());
-            #[expect(clippy::cast_precision_loss, reason = "counts of cameras are far below 2^52")]
-            if self.back.len() as f64 >= self.facts.cameras as f64 * CAMERAS_SHARE {
+            if reaches(self.back.len(), self.facts.cameras) {
                 self.cameras_back_ms = Some(t_ms);
             }
         }
@@ -185,31 +204,47 @@ impl Timeline {
     /// that each may hang, and the switch.
     fn least(&self) -> Least {
         let watch = &self.facts.watch;
-        let next_probe = match self.facts.last_probe_ms {
-            Some(last) => (last + watch.interval_ms).saturating_sub(self.facts.t0_ms),
-            None => 0,
-        };
+        let next_probe = self.facts.due.probe_ms.map_or(0, |due| due.saturating_sub(self.facts.t0_ms));
         let hang = if self.facts.fault.hangs() { watch.timeout_ms } else { 0 };
         let first_failure = next_probe + hang;
         // A probe that hangs for the whole limit is itself the rule "slower than 5 s": no second one is needed.
         let declared = if self.facts.fault.hangs() {
             first_failure
         } else {
-            next_probe + u64::from(watch.failures.saturating_sub(1)) * watch.interval_ms
+            next_probe + self.failures_needed().saturating_sub(1) * watch.interval_ms
         };
         // Two round trips to a majority of the stores change a register.
         let routes = declared + 2 * watch.round_trip_ms;
-        // Cameras of other clouds never notice: with one camera at least on a survivor the next picture is due within
-        // the interval divided among the cameras. A camera of the lost cloud needs its own next report at the least.
-        let cameras = self.facts.cameras.max(1) as u64;
-        Least {
-            first_failure,
-            declared,
-            routes,
-            first_ack: self.facts.upload_every_ms / cameras,
-            cameras_back: self.facts.report_every_ms.min(self.facts.upload_every_ms),
-        }
+        let after = |due: u64| due.saturating_sub(self.facts.t0_ms);
+        let first_ack = self.facts.due.pictures_ms.iter().copied().map(after).min().unwrap_or(0);
+        // The moment at which so many cameras have had something to say that the share is reached.
+        let mut due: Vec<u64> = self.facts.due.exchanges_ms.iter().copied().map(after).collect();
+        due.sort_unstable();
+        let needed = (0..=due.len()).find(|&count| reaches(count, due.len())).unwrap_or(0);
+        let cameras_back = needed.checked_sub(1).and_then(|last| due.get(last)).copied().unwrap_or(0);
+        Least { first_failure, declared, routes, first_ack, cameras_back }
     }
+
+    /// How many failed probes in a row the controller's rules need: the threshold, or fewer when the share of errors
+    /// among the probes so far is reached before.
+    fn failures_needed(&self) -> u64 {
+        let watch = &self.facts.watch;
+        let threshold = u64::from(watch.failures);
+        let by_share = (1..threshold).find(|&failures| {
+            let seen = (self.facts.due.probes_before + failures).min(watch.window);
+            #[expect(clippy::cast_precision_loss, reason = "counts of probes are far below 2^52")]
+            let share = failures as f64 / seen as f64;
+            seen >= watch.window_least && share > watch.error_rate
+        });
+        by_share.unwrap_or(threshold)
+    }
+}
+
+/// Whether so many of all cameras are the share that counts as back.
+fn reaches(count: usize, all: usize) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "counts of cameras are far below 2^52")]
+    let (count, all) = (count as f64, all as f64);
+    count >= all * CAMERAS_SHARE
 }
 
 struct Least {
@@ -231,10 +266,21 @@ mod tests {
             t0_ms: 10_000,
             rate_before: 2.0,
             cameras: 2,
-            last_probe_ms: Some(9_400),
-            watch: Watch { interval_ms: 1_000, timeout_ms: 5_000, failures: 3, round_trip_ms: 30 },
-            upload_every_ms: 1_000,
-            report_every_ms: 500,
+            watch: Watch {
+                interval_ms: 1_000,
+                timeout_ms: 5_000,
+                failures: 3,
+                error_rate: 0.05,
+                window: 100,
+                window_least: 20,
+                round_trip_ms: 30,
+            },
+            due: Due {
+                probe_ms: Some(10_400),
+                probes_before: 9,
+                pictures_ms: vec![10_500, 10_900],
+                exchanges_ms: vec![10_100, 10_300],
+            },
         }
     }
 
@@ -253,7 +299,11 @@ mod tests {
     fn the_least_possible_follows_the_probe_schedule() {
         let refused = Timeline::new(facts(Fault::Kill)).phases();
         let least: Vec<u64> = refused.iter().map(|phase| phase.least_ms).collect();
-        assert_eq!(least, [400, 2_400, 2_460, 500, 500, 2_460]);
+        assert_eq!(least, [400, 2_400, 2_460, 500, 300, 2_460]);
+        // With 25 good probes before, the second failure makes two of 27, which is over five in a hundred.
+        let mut by_share = Timeline::new(facts(Fault::Kill));
+        by_share.due(Due { probes_before: 25, ..facts(Fault::Kill).due });
+        assert_eq!(by_share.phases()[1].least_ms, 1_400);
         let silent = Timeline::new(facts(Fault::SilentAfterHandshake)).phases();
         assert_eq!(silent[1].least_ms, 5_400);
     }

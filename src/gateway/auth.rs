@@ -52,13 +52,8 @@ impl Callers {
             let (_, &mut median, _) = times.select_nth_unstable(middle);
             all.retain(|_, caller| caller.at > median);
         }
-        let fresh = || Caller {
-            key: None,
-            window: Window::new(),
-            tokens: f64::MAX,
-            at: now,
-            unknown_until: Duration::ZERO,
-        };
+        let fresh =
+            || Caller { key: None, window: Window::new(), tokens: f64::MAX, at: now, unknown_until: Duration::ZERO };
         work(all.entry(camera.clone()).or_insert_with(fresh))
     }
 
@@ -174,7 +169,7 @@ impl Gateway {
             .lookups
             .try_acquire()
             .map_err(|_| Refusal::too_busy("too many unknown cameras are being looked up"))?;
-        let document = self.copies.read(&keys::camera_key(camera), KEY_MAX_BYTES).await?;
+        let document = self.copies.read_key(&keys::camera_key(camera), KEY_MAX_BYTES).await?;
         let key = document.and_then(|document| read_key(&document, camera));
         match key {
             Some(key) => {

@@ -54,7 +54,8 @@ pub(super) async fn register(State(gateway): State<Shared>, request: Request) ->
         .ok_or_else(|| Refusal::malformed("public_key is no Ed25519 key of 32 bytes in base64"))?;
     // Written anew from what was understood, so that the same key is the same object whoever wrote it.
     let document = serde_json::to_vec(&registration).unwrap_or_default();
-    let document = Object::new(keys::camera_key(&camera).as_str().to_owned(), Bytes::from(document), "application/json");
+    let document =
+        Object::new(keys::camera_key(&camera).as_str().to_owned(), Bytes::from(document), "application/json");
     let stored = gateway.copies.put(Item { document, picture: None }, gateway.copies.for_keys(), None).await;
     let stored = stored.map_err(|refused| match refused {
         Refused::Altered => {
@@ -168,7 +169,8 @@ pub(super) async fn desired(
     let digest = wildcam_core::wire::Sha256Hex(Sha256::digest(&document).into()).to_string();
     let tag = format!("\"{}\"", &digest[..32]);
     let asked = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let same = asked.is_some_and(|tags| tags.split(',').any(|other| matches!(other.trim(), "*") || other.trim() == tag));
+    let same =
+        asked.is_some_and(|tags| tags.split(',').any(|other| matches!(other.trim(), "*") || other.trim() == tag));
     let tag = HeaderValue::from_str(&tag).map_err(|_| Refusal::too_busy("the answer could not be made"))?;
     if same {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());

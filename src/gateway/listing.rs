@@ -102,7 +102,8 @@ pub(super) async fn event(
     let detection = find(&gateway, &ulid).await?;
     let content = gateway.copies.read(&key(&detection, Part::Event)?, EVENT_MAX_BYTES as u64).await?;
     let content = content.ok_or_else(|| Refusal::not_found("no store holds this event"))?;
-    Ok((StatusCode::OK, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], content).into_response())
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], content)
+        .into_response())
 }
 
 /// The picture of one detection.

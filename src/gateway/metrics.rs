@@ -153,7 +153,12 @@ impl Metrics {
             }
             let active_ms = u64::try_from(ACTIVE.as_millis()).unwrap_or(u64::MAX);
             let active = numbers.seen.values().filter(|seen| seen.at_ms.saturating_add(active_ms) >= now_ms).count();
-            head(out, "wildcam_active_cameras_total", "gauge", "Cameras heard by this gateway in the last 15 minutes.")?;
+            head(
+                out,
+                "wildcam_active_cameras_total",
+                "gauge",
+                "Cameras heard by this gateway in the last 15 minutes.",
+            )?;
             writeln!(out, "wildcam_active_cameras_total {active}")?;
             let name = "wildcam_camera_last_seen_timestamp";
             head(out, name, "gauge", "When this gateway last heard a camera, in Unix seconds.")?;

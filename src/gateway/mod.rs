@@ -187,7 +187,6 @@ impl Gateway {
     }
 
     /// The API.
-    #[must_use]
     pub fn router(self: &Arc<Self>) -> Router {
         routes::router(Arc::clone(self))
     }

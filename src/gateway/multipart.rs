@@ -126,7 +126,9 @@ mod tests {
     fn boundaries_are_read_with_and_without_quotes() {
         assert_eq!(boundary("multipart/form-data; boundary=abc"), Ok("abc"));
         assert_eq!(boundary("Multipart/Form-Data; charset=utf-8; Boundary=\"a b\""), Ok("a b"));
-        for bad in ["multipart/form-data", "multipart/mixed; boundary=a", "multipart/form-data; boundary=", "text/plain"] {
+        for bad in
+            ["multipart/form-data", "multipart/mixed; boundary=a", "multipart/form-data; boundary=", "text/plain"]
+        {
             assert_eq!(boundary(bad), Err(Error::Boundary), "{bad}");
         }
     }

@@ -28,7 +28,8 @@ pub(super) async fn release(
 fn range(headers: &HeaderMap) -> Option<GetRange> {
     let set = headers.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?;
     let (first, last) = set.split_once('-')?;
-    let number = |text: &str| if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse::<u64>().ok() } else { None };
+    let number =
+        |text: &str| if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse::<u64>().ok() } else { None };
     match (first, last) {
         ("", suffix) => number(suffix).filter(|&length| length > 0).map(GetRange::Suffix),
         (first, "") => number(first).map(GetRange::Offset),

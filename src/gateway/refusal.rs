@@ -15,13 +15,13 @@ pub(super) const PROBLEM: HeaderValue = HeaderValue::from_static("application/pr
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
-    pub(super) problem: Problem,
+    pub(super) problem: Box<Problem>,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, kind: ProblemKind, detail: &str) -> Self {
-        Self { status, problem: Problem::new(kind, detail), headers: Vec::new() }
+        Self { status, problem: Box::new(Problem::new(kind, detail)), headers: Vec::new() }
     }
 
     pub(super) fn malformed(detail: &str) -> Self {
@@ -63,7 +63,7 @@ impl Refusal {
     }
 
     pub(super) fn next(mut self, step: &str) -> Self {
-        self.problem = self.problem.with_next(step);
+        *self.problem = self.problem.as_ref().clone().with_next(step);
         self
     }
 }

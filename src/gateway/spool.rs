@@ -117,7 +117,12 @@ impl Spool {
         if partial.event_json == event_json { Ok(partial.offset) } else { Err(Refused::Altered) }
     }
 
-    pub(super) fn find(&self, camera: &CameraId, ulid: Ulid, now: Duration) -> Option<Arc<tokio::sync::Mutex<Partial>>> {
+    pub(super) fn find(
+        &self,
+        camera: &CameraId,
+        ulid: Ulid,
+        now: Duration,
+    ) -> Option<Arc<tokio::sync::Mutex<Partial>>> {
         self.with(|all| {
             let entry = all.get_mut(&(camera.clone(), ulid))?;
             entry.touched = now;

@@ -125,8 +125,7 @@ pub(super) async fn post(State(gateway): State<Shared>, request: Request) -> Res
     body::declared(&parts.headers, gateway.upload_limit())?;
     let camera = gateway.camera(&parts).await?;
     let limit = gateway.upload_limit();
-    let held =
-        body::read(&parts.headers, content, limit, &gateway.memory, gateway.settings.body_timeout).await?;
+    let held = body::read(&parts.headers, content, limit, &gateway.memory, gateway.settings.body_timeout).await?;
     body::check_digest(&parts.headers, &held.bytes)?;
     gateway.heard(&camera, None).await;
 
@@ -152,9 +151,7 @@ pub(super) async fn post(State(gateway): State<Shared>, request: Request) -> Res
             // A copy, so that the small event does not keep the whole body in memory.
             let json = Bytes::copy_from_slice(&metadata);
             match gateway.spool.begin(event, json, gateway.clock.monotonic()).await {
-                Ok(offset) => {
-                    Ok((StatusCode::ACCEPTED, [(UPLOAD_OFFSET, HeaderValue::from(offset))]).into_response())
-                }
+                Ok(offset) => Ok((StatusCode::ACCEPTED, [(UPLOAD_OFFSET, HeaderValue::from(offset))]).into_response()),
                 Err(spool::Refused::Full) => Err(Refusal::too_busy("too many uploads in parts are under way")),
                 Err(spool::Refused::Altered) => Err(Refusal::new(
                     StatusCode::CONFLICT,

@@ -26,6 +26,7 @@ use crate::{
         timeline::Watch,
     },
     project::Project,
+    traffic::health::Rule,
 };
 
 /// How long traffic may take to reach every cloud after the lab came up.
@@ -65,7 +66,7 @@ impl LabEnvironment {
         let (client, file) = SupervisorClient::of(&folder)?;
         let opening = || Error::part("reaching the lab's stores");
         let project = Project::load(&folder.join(setup::OPERATOR), None).map_err(|error| opening()(error.into()))?;
-        let stores = cloud::stores(&project).map_err(|error| opening()(error.into()))?;
+        let stores = cloud::stores(&project, &|_| None).map_err(|error| opening()(error.into()))?;
         let path = folder.join(setup::AUTHORITY_FILE);
         let authority = std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })?;
         let http = crate::net::client::http(Some(&authority)).map_err(|error| opening()(error.into()))?;
@@ -158,6 +159,9 @@ impl Environment for LabEnvironment {
                 interval_ms: spec.watch.interval_ms,
                 timeout_ms: spec.watch.timeout_ms,
                 failures: spec.watch.failures,
+                error_rate: spec.watch.error_rate,
+                window: Rule::default().window as u64,
+                window_least: Rule::default().least as u64,
                 round_trip_ms: 2 * spec.delays.outside_ms,
             },
         }

@@ -376,6 +376,8 @@ impl Setup<'_> {
             &folder.to_string_lossy(),
             "--cloud",
             cloud,
+            "--name",
+            gateway,
             "--listen",
             &format!("127.0.0.1:{port}"),
             "--until-stdin-closes",

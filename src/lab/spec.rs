@@ -97,8 +97,9 @@ impl Spec {
         Self {
             clouds: vec![cloud("a", 40), cloud("b", 30), cloud("c", 30)],
             copies: 2,
-            cameras: Cameras { count: 20, upload_every_ms: 1_000, report_every_ms: 500 },
-            delays: Delays { between_clouds_ms: 15, outside_ms: 10 },
+            cameras: Cameras { count: 20, upload_every_ms: 500, report_every_ms: 500 },
+            // As between continents: 150 ms there and back.
+            delays: Delays { between_clouds_ms: 75, outside_ms: 10 },
             watch: Watch { interval_ms: 1_000, timeout_ms: 5_000, failures: 3, error_rate: 0.05 },
             seed: 1,
         }

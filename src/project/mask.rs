@@ -5,6 +5,10 @@
 /// The words that make a key's value worth hiding.
 const SECRET_WORDS: [&str; 6] = ["key", "secret", "password", "token", "webhook", "service_account"];
 
+/// The keys that hold secrets: a name that is near to one is most likely that key, mistyped.
+const SECRET_KEYS: [&str; 7] =
+    ["access_key", "secret_key", "signing_key", "online_key", "service_account", "webhook", "password"];
+
 /// The text with the values of secret-looking keys replaced by stars, byte for byte, so that places stay the same.
 pub(super) fn masked(text: &str) -> String {
     let mut bytes = text.as_bytes().to_vec();
@@ -12,7 +16,7 @@ pub(super) fn masked(text: &str) -> String {
     while let Some(found) = text.as_bytes().get(at..).and_then(|rest| rest.iter().position(|byte| *byte == b'=')) {
         let equals = at + found;
         at = equals + 1;
-        if !names_a_secret(&text[..equals]) {
+        if !names_a_secret(&text[..equals]) && !carries_a_login(&text[at..]) {
             continue;
         }
         let (start, end) = value_range(text, at);
@@ -31,7 +35,14 @@ pub(super) fn masked(text: &str) -> String {
 
 fn names_a_secret(before_equals: &str) -> bool {
     let line = before_equals.rsplit(['\n', ',', '{']).next().unwrap_or_default().to_lowercase();
-    SECRET_WORDS.iter().any(|word| line.contains(word))
+    let name = line.rsplit('.').next().unwrap_or_default().trim_matches([' ', '\t', '"', '\'']);
+    SECRET_WORDS.iter().any(|word| line.contains(word)) || super::error::nearest(name, SECRET_KEYS).is_some()
+}
+
+/// An address with a user name in it may hold the password too.
+fn carries_a_login(after_equals: &str) -> bool {
+    let line = after_equals.lines().next().unwrap_or_default();
+    line.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
 }
 
 /// The value after an equals sign, without its quotes.
@@ -92,6 +103,9 @@ mod tests {
             ("key = \"pässword\"", "key = \"*********\""),
             ("key = \"env:KEY\"\nother = \"x\"", "key = \"env:KEY\"\nother = \"x\""),
             ("key =", "key ="),
+            ("endpoint = 'https://u:pw@host'", "endpoint = '*****************'"),
+            ("signing_kye = 'hunter2'", "signing_kye = '*******'"),
+            ("a.secert_kee = 'hunter2'", "a.secert_kee = '*******'"),
         ];
         for (text, expected) in cases {
             assert_eq!(masked(text), expected);

@@ -164,6 +164,8 @@ impl SecretRef {
                 Some(text) if !text.is_empty() => Ok(Secret::new(text)),
                 _ => Err(SecretError::NoVariable { name: name.clone() }),
             },
+            // A message names the file as the project file does, where that is this folder.
+            Self::File(path) if base_dir == Path::new(".") => read_private(path),
             Self::File(path) => read_private(&base_dir.join(path)),
         }
     }

@@ -102,6 +102,10 @@ impl CommandError {
         self.kind
     }
 
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     pub(super) fn render(&self, colour: bool) -> String {
         if self.silent {
             return String::new();

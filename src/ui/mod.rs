@@ -144,7 +144,7 @@ impl Ui {
     /// Prints why a command ended without its result.
     pub fn failure(&self, error: &CommandError) {
         self.write_stderr(&error.render(self.colour()));
-        if self.options.json {
+        if self.options.json && !error.is_silent() {
             self.json(&error.json_line());
         }
     }

@@ -163,18 +163,10 @@ impl Filter {
         };
         if let Some(Cursor { taken_at_ms, ulid, camera }) = &self.after {
             let first = values.len() + 1;
-            let _ = write!(
-                text,
-                " AND (taken_at_ms, ulid, camera) {sign} (?{first}, ?{}, ?{})",
-                first + 1,
-                first + 2
-            );
+            let _ = write!(text, " AND (taken_at_ms, ulid, camera) {sign} (?{first}, ?{}, ?{})", first + 1, first + 2);
             values.extend([Value::Integer(*taken_at_ms), Value::Text(ulid.clone()), Value::Text(camera.clone())]);
         }
-        let _ = write!(
-            text,
-            " ORDER BY taken_at_ms {direction}, ulid {direction}, camera {direction} LIMIT {limit}"
-        );
+        let _ = write!(text, " ORDER BY taken_at_ms {direction}, ulid {direction}, camera {direction} LIMIT {limit}");
         (text, values)
     }
 }
@@ -227,7 +219,8 @@ impl Index {
     pub async fn unknown(&self, camera: &str, ulids: Vec<String>) -> Result<Vec<String>, Error> {
         let camera = camera.to_owned();
         self.read("read", move |connection| {
-            let mut statement = connection.prepare_cached("SELECT 1 FROM detections WHERE camera = ?1 AND ulid = ?2")?;
+            let mut statement =
+                connection.prepare_cached("SELECT 1 FROM detections WHERE camera = ?1 AND ulid = ?2")?;
             let mut unknown = Vec::new();
             for ulid in ulids {
                 if !statement.exists([&camera, &ulid])? {
@@ -257,8 +250,8 @@ impl Index {
     /// When the database cannot be read.
     pub async fn totals(&self) -> Result<Vec<(String, Option<String>, u64)>, Error> {
         self.read("read", |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT camera, species, count(*) FROM detections GROUP BY camera, species")?;
+            let mut statement = connection
+                .prepare_cached("SELECT camera, species, count(*) FROM detections GROUP BY camera, species")?;
             statement
                 .query_map([], |row| Ok((row.get(0)?, row.get(1)?, number(row, 2)?)))?
                 .collect::<Result<Vec<_>, _>>()
@@ -291,7 +284,9 @@ impl Index {
         let id = id.to_owned();
         self.read("read", move |connection| {
             connection
-                .prepare_cached("SELECT id, public_key, registered_ms, last_seen_ms, status FROM cameras WHERE id = ?1")?
+                .prepare_cached(
+                    "SELECT id, public_key, registered_ms, last_seen_ms, status FROM cameras WHERE id = ?1",
+                )?
                 .query_row([id], camera)
                 .optional()
         })

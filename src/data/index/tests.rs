@@ -113,7 +113,14 @@ async fn cameras_keep_the_latest_of_what_is_known() {
 
 #[test]
 fn foreign_cursors_are_refused() {
-    for bad in ["", "1", "x-01ARZ3NDEKTSV4RRFFQ69G5FAV-cam", "1-nonsense-cam", "-1-01ARZ3NDEKTSV4RRFFQ69G5FAV-cam", "1-01ARZ3NDEKTSV4RRFFQ69G5FAV-../x"] {
+    for bad in [
+        "",
+        "1",
+        "x-01ARZ3NDEKTSV4RRFFQ69G5FAV-cam",
+        "1-nonsense-cam",
+        "-1-01ARZ3NDEKTSV4RRFFQ69G5FAV-cam",
+        "1-01ARZ3NDEKTSV4RRFFQ69G5FAV-../x",
+    ] {
         assert!(bad.parse::<Cursor>().is_err(), "{bad}");
     }
 }

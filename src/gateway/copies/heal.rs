@@ -172,8 +172,10 @@ impl Copies {
     async fn complete(&self, intent: &Intent, content: Bytes, missing: &[&Arc<Guarded>]) -> End {
         let json = "application/json";
         let document = Object::new(intent.document_key.clone(), Bytes::from(intent.document.clone()), json);
-        let picture =
-            intent.picture.as_ref().map(|picture| Object::new(picture.key.clone(), content.clone(), &picture.media_type));
+        let picture = intent
+            .picture
+            .as_ref()
+            .map(|picture| Object::new(picture.key.clone(), content.clone(), &picture.media_type));
         if picture.is_none() && content != document.body {
             // Another gateway's document won this key; ours was never acknowledged.
             self.index.settle(&intent.document_key, Vec::new()).await;

@@ -140,9 +140,8 @@ impl Copies {
     #[must_use]
     pub fn new(stores: Vec<Store>, policy: Policy, index: Index, clock: Clock, random: &Random) -> Arc<Self> {
         let returned = Arc::new(Notify::new());
-        let guard = |store| {
-            Arc::new(Guarded::new(store, policy.store_timeout, clock.clone(), random, Arc::clone(&returned)))
-        };
+        let guard =
+            |store| Arc::new(Guarded::new(store, policy.store_timeout, clock.clone(), random, Arc::clone(&returned)));
         let stores = stores.into_iter().map(guard).collect();
         let late = Arc::new(Semaphore::new(kib(policy.late_bytes).max(1) as usize));
         Arc::new(Self { stores, policy, index, clock, late, under_way: Arc::default(), returned })
@@ -251,7 +250,7 @@ impl Copies {
             .collect();
         let mut waiting: Vec<&String> = admitted.iter().map(|(store, _)| &store.name).collect();
         let mut tell = Some(tell);
-        let (mut copies, mut fresh, mut altered) = (0, false, false);
+        let (mut copies, mut fresh, mut altered, mut noted) = (0, false, false, false);
         let mut _late = None;
         while let Some((name, result)) = running.next().await {
             waiting.retain(|other| *other != name);
@@ -279,6 +278,11 @@ impl Copies {
             };
             let Some(answer) = answer else { continue };
             let Some(tell) = tell.take() else { continue };
+            if answer.is_ok() {
+                // Before the answer, so that whoever was told finds it in the list.
+                self.note_detection(&item.document.body).await;
+                noted = true;
+            }
             let _ = tell.send(answer);
             if waiting.is_empty() {
                 break;
@@ -297,7 +301,7 @@ impl Copies {
             // Nothing of this content is anywhere, so there is nothing to heal.
             missing.clear();
         }
-        if copies > 0 && !altered {
+        if copies > 0 && !altered && !noted {
             self.note_detection(&item.document.body).await;
         }
         self.index.settle(&key, missing).await;
@@ -344,6 +348,32 @@ impl Copies {
         if unsure { Err(Refused::TooFew { reached: 0, wanted: self.stores.len() }) } else { Ok(None) }
     }
 
+    /// The content of a camera's `key.json` in whichever store answers first. Nobody has it when so many stores say so
+    /// that the rest are fewer than [`Self::for_keys`] asks for.
+    pub(crate) async fn read_key(&self, key: &str, limit: u64) -> Result<Option<Bytes>, Refused> {
+        let enough = self.stores.len().saturating_sub(self.for_keys().wanted) + 1;
+        let mut reads: FuturesUnordered<_> = self
+            .stores
+            .iter()
+            .map(|store| async move {
+                let ticket = store.admit()?;
+                store.read(ticket, key, limit).await.ok()
+            })
+            .collect();
+        let mut nothing = 0;
+        while let Some(found) = reads.next().await {
+            match found {
+                Some(Fetched::Content(content)) => return Ok(Some(content)),
+                Some(Fetched::Nothing) => nothing += 1,
+                Some(Fetched::Larger) | None => {}
+            }
+            if nothing >= enough {
+                break;
+            }
+        }
+        if nothing >= enough { Ok(None) } else { Err(Refused::TooFew { reached: nothing, wanted: enough }) }
+    }
+
     /// The content of `key` in every store that answers; the number says how many did.
     pub(crate) async fn read_all(&self, key: &str, limit: u64) -> (Vec<Bytes>, usize) {
         let reads = self.stores.iter().map(|store| async move {
@@ -372,10 +402,8 @@ impl Copies {
             match tokio::time::timeout(self.policy.store_timeout, get).await {
                 Ok(Ok(found)) => return Ok(found),
                 Ok(Err(error)) => {
-                    let decided = !matches!(
-                        error,
-                        object_store::Error::NotFound { .. } | object_store::Error::Generic { .. }
-                    );
+                    let decided =
+                        !matches!(error, object_store::Error::NotFound { .. } | object_store::Error::Generic { .. });
                     if decided {
                         return Err(error);
                     }

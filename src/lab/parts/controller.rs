@@ -38,7 +38,7 @@ pub async fn controller(config: &Path, around: Surroundings) -> Result<(), Error
     let part: ControllerPart = read(config)?;
     let setting_up = || Error::part("setting the controller up");
     let project = Project::load(&part.project, None).map_err(|error| setting_up()(error.into()))?;
-    let stores = cloud::stores(&project).map_err(|error| setting_up()(error.into()))?;
+    let stores = cloud::stores(&project, &|_| None).map_err(|error| setting_up()(error.into()))?;
     let register = |name: &str| (name.to_owned(), stores.clone());
     let (lease_name, lease_stores) = register("lease.traffic");
     let (routes_name, routes_stores) = register("routes");

@@ -145,6 +145,8 @@ impl<T: Send, F: FnOnce(&Connection) -> Outcome<T> + Send> Job for Change<T, F> 
         {
             file.keep();
         }
+        // Before the answer, so that who hears a refusal finds nothing of it.
+        drop(self.file.take());
         // A client that has gone away does not hear the answer; the change stands.
         let _ = self.reply.send(result);
     }

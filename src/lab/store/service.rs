@@ -1,6 +1,6 @@
 //! The operations of S3, translated into those of the store and back.
 
-use s3s::{S3, S3Request, S3Response, S3Result, dto, dto::*, s3_error};
+use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, dto, dto::*, s3_error};
 
 use super::{
     BucketOptions, Store,
@@ -11,6 +11,7 @@ use super::{
     multipart::Upload,
     objects::{self, Put, copy_source, put_output, refuse_promises, stated_about, stated_lock},
     reading::{self, get_output, head_output},
+    refusal::Refusal,
     versions::{Sums, stated_retention},
 };
 
@@ -111,10 +112,22 @@ impl S3 for Store {
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         let input = &request.input;
         refuse_part_number(input.part_number)?;
-        let found = self.find(stated_read!(input)).await?;
-        let mut output = get_output(&found, wants_checksums(input.checksum_mode.as_ref()));
-        output.body = Some(self.content(&found).await?);
-        answer(output)
+        // Between looking a version up and opening its file it can be pruned; a key that has a newer one then is not
+        // missing.
+        let mut tries = 3;
+        loop {
+            let found = self.find(stated_read!(input)).await?;
+            tries -= 1;
+            match self.content(&found).await {
+                Ok(body) => {
+                    let mut output = get_output(&found, wants_checksums(input.checksum_mode.as_ref()));
+                    output.body = Some(body);
+                    return answer(output);
+                }
+                Err(Refusal::Answer(error)) if *error.code() == S3ErrorCode::NoSuchKey && tries > 0 => (),
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
     }
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {

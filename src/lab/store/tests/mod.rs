@@ -62,6 +62,7 @@ impl Running {
     }
 
     pub(super) fn builder(&self, key_id: &str, secret: &str) -> AmazonS3Builder {
+        choose_tls();
         AmazonS3Builder::new()
             .with_endpoint(format!("http://{}", self.address))
             .with_allow_http(true)
@@ -105,9 +106,13 @@ impl Running {
     }
 }
 
-pub(super) fn plain_client() -> reqwest::Client {
-    // The crate has TLS without a default provider; these tests speak plain HTTP, but the client wants one anyway.
+/// The HTTP client insists on a default for TLS, also where it speaks plain HTTP.
+fn choose_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+pub(super) fn plain_client() -> reqwest::Client {
+    choose_tls();
     reqwest::Client::new()
 }
 

@@ -156,10 +156,14 @@ async fn keys_are_names_and_never_paths() {
 
 /// A signed PUT whose path reaches the server exactly as given. Signed by hand, since every client resolves `..`.
 async fn raw_put(running: &Running, path: &str, body: &str) -> String {
+    raw_put_as(running, path, body, &hex(&Sha256::digest(body)), "").await
+}
+
+/// The same with a digest of its own in the signature, and further headers that are not signed.
+async fn raw_put_as(running: &Running, path: &str, body: &str, digest: &str, more: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
     let scope = format!("{}/us-east-1/s3/aws4_request", &time[..8]);
-    let digest = hex(&Sha256::digest(body));
     let headers = format!("host:{}\nx-amz-content-sha256:{digest}\nx-amz-date:{time}\n", running.address);
     let names = "host;x-amz-content-sha256;x-amz-date";
     let canonical = format!("PUT\n{path}\n\n{headers}\n{names}\n{digest}");
@@ -167,7 +171,7 @@ async fn raw_put(running: &Running, path: &str, body: &str) -> String {
     let key = scope.split('/').fold(b"AWS4writer-secret".to_vec(), |key, part| hmac(&key, part.as_bytes()));
     let signature = hex(&hmac(&key, text.as_bytes()));
     let head = format!(
-        "PUT {path} HTTP/1.1\r\n{}content-length: {}\r\nconnection: close\r\nauthorization: AWS4-HMAC-SHA256 \
+        "PUT {path} HTTP/1.1\r\n{}{more}content-length: {}\r\nconnection: close\r\nauthorization: AWS4-HMAC-SHA256 \
          Credential=WRITER/{scope}, SignedHeaders={names}, Signature={signature}\r\n\r\n",
         headers.replace('\n', "\r\n"),
         body.len(),
@@ -284,5 +288,26 @@ async fn a_body_that_is_not_as_announced_is_not_stored() {
     let url = format!("http://{}{path}", running.address);
     let altered = super::plain_client().put(url).body("hello").send().await.unwrap();
     assert_eq!(altered.status(), 403);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_checksum_after_the_body_is_verified_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&options(folder.path())).await;
+    let path = format!("/{BUCKET}/k");
+    let put = async |crc32: &str| {
+        let body = format!("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{crc32}\r\n\r\n");
+        let more = "content-encoding: aws-chunked\r\nx-amz-decoded-content-length: 5\r\n\
+            x-amz-trailer: x-amz-checksum-crc32\r\n";
+        raw_put_as(&running, &path, &body, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", more).await
+    };
+    let wrong = put("AAAAAA==").await;
+    assert!(wrong.starts_with("HTTP/1.1 400"), "{wrong}");
+    let right = put("NhCmhg==").await;
+    assert!(right.starts_with("HTTP/1.1 200"), "{right}");
+    let got = running.send(Who::Writer, "GET", &path, "", &[("x-amz-checksum-mode", "ENABLED")]).await;
+    assert_eq!((got.body.as_str(), got.header("x-amz-checksum-crc32")), ("hello", "NhCmhg=="));
+    assert_eq!(got.header("content-encoding"), "");
     running.stop().await;
 }
