@@ -173,7 +173,8 @@ fn a_drill_that_is_killed_is_undone_afterwards() {
     for port in ports {
         // On loopback a port that nobody holds can be taken at once, but for connections that are still closing.
         assert!(
-            std::net::TcpStream::connect(("127.0.0.1", port)).is_err() || TcpListener::bind(("127.0.0.1", port)).is_ok(),
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
+                || TcpListener::bind(("127.0.0.1", port)).is_ok(),
             "port {port} is still served"
         );
     }

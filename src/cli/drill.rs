@@ -21,9 +21,9 @@ use crate::{
         undo::{OpenFault, UndoLog},
     },
     lab::{
-        remote::SupervisorClient,
         environment::LabEnvironment,
         launch::{self, Life},
+        remote::SupervisorClient,
     },
     project::Period,
     ui::{JsonLine, Table},
@@ -149,7 +149,9 @@ fn list(context: &Context) -> CommandResult {
     }
     context.ui.result(&table);
     for fault in UndoLog::peek(&context.state_folder())? {
-        context.ui.warn(format!("fault {} on cloud {} may still be there: wildcam drill undo --all", fault.id, fault.cloud));
+        context
+            .ui
+            .warn(format!("fault {} on cloud {} may still be there: wildcam drill undo --all", fault.id, fault.cloud));
     }
     Ok(())
 }

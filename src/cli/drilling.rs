@@ -102,7 +102,8 @@ pub(super) fn present(results: &[DrillResult], context: &Context) {
             .right(3);
         let last = result.phases.len().saturating_sub(1);
         for (index, phase) in result.phases.iter().enumerate() {
-            let time = |ms: Option<u64>| ms.map_or_else(|| "not reached".to_owned(), |ms| format!("{:.2} s", seconds(ms)));
+            let time =
+                |ms: Option<u64>| ms.map_or_else(|| "not reached".to_owned(), |ms| format!("{:.2} s", seconds(ms)));
             let objective = if index == last { format!("{:.0} s", seconds(result.rto_ms)) } else { String::new() };
             table.row([phase.name.clone(), time(phase.ms), time(Some(phase.least_ms)), objective]);
         }
@@ -139,4 +140,3 @@ pub(super) fn conclude(results: &[DrillResult]) -> CommandResult {
         Ok(())
     }
 }
-

@@ -8,8 +8,8 @@ use super::{CommandError, CommandResult, Context, Kind, flags::SpecArguments};
 use crate::{
     lab::{
         Error,
-        remote::{LabState, SupervisorClient},
         launch::{self, Life},
+        remote::{LabState, SupervisorClient},
     },
     ui::{JsonLine, Table},
 };
@@ -177,7 +177,8 @@ impl From<Error> for CommandError {
             Error::NotReady { .. } => "wildcam lab logs, and wildcam doctor",
             _ => "wildcam doctor",
         };
-        let kind = if matches!(error, Error::NotUp { .. } | Error::AlreadyUp { .. }) { Kind::Guard } else { Kind::Failed };
+        let kind =
+            if matches!(error, Error::NotUp { .. } | Error::AlreadyUp { .. }) { Kind::Guard } else { Kind::Failed };
         Self::of(kind, &error).next_step(step)
     }
 }

@@ -28,8 +28,7 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
 
     say("1/5   Three small clouds start on this machine: stores, gateways, links, a DNS server.", "wildcam lab up");
     let executable = context.executable()?;
-    let lab =
-        launch::launch(&spec, &folder.join("lab"), &executable, Life::Tied, &context.interrupt).await?;
+    let lab = launch::launch(&spec, &folder.join("lab"), &executable, Life::Tied, &context.interrupt).await?;
     say(
         &format!("2/5   {} virtual cameras register, and send pictures.", spec.cameras.count),
         "wildcam lab up --cameras 20, and wildcam lab status",

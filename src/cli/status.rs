@@ -6,8 +6,8 @@ use super::{CommandError, CommandResult, Context, Kind};
 use crate::{
     drill::undo::UndoLog,
     lab::{
-        remote::SupervisorClient,
         environment::{CloudHealth, LabEnvironment},
+        remote::SupervisorClient,
     },
     project::Project,
     ui::{JsonLine, Table},
@@ -52,7 +52,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let clouds = environment.health().await;
     let answers = crate::drill::environment::Environment::answers(&mut environment).await;
     let open_faults = UndoLog::peek(&context.state_folder())?.len();
-    let mut table = Table::new(["cloud", "gateways that answer", "waiting to be copied", "in the public name"]).right(2);
+    let mut table =
+        Table::new(["cloud", "gateways that answer", "waiting to be copied", "in the public name"]).right(2);
     for cloud in &clouds {
         table.row([
             cloud.name.clone(),

@@ -148,15 +148,12 @@ impl Experiment {
             let known = BUILT_IN.map(|(name, _)| name);
             let nearest = known
                 .iter()
-                .max_by(|a, b| {
-                    strsim::jaro_winkler(a, name_or_path).total_cmp(&strsim::jaro_winkler(b, name_or_path))
-                })
+                .max_by(|a, b| strsim::jaro_winkler(a, name_or_path).total_cmp(&strsim::jaro_winkler(b, name_or_path)))
                 .copied()
                 .unwrap_or_default();
             return Err(Error::UnknownScenario { name: name_or_path.to_owned(), nearest: nearest.to_owned() });
         }
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::File { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
         Self::parse(name_or_path, &text)
     }
 }

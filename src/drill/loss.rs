@@ -79,11 +79,7 @@ enum Found {
 /// Reads every confirmed picture and event from the `survivors` and compares digests. `t0_ms` is the fault.
 ///
 /// Returns the count and the ULIDs of the lost ones, which [`recovered`] looks for again later.
-pub async fn assess(
-    ledger: &Ledger,
-    survivors: &[(String, Arc<dyn ObjectStore>)],
-    t0_ms: u64,
-) -> (Loss, Vec<String>) {
+pub async fn assess(ledger: &Ledger, survivors: &[(String, Arc<dyn ObjectStore>)], t0_ms: u64) -> (Loss, Vec<String>) {
     let mut loss = Loss::default();
     let mut lost = Vec::new();
     let acked: Vec<(&String, &Entry)> = ledger.entries.iter().filter(|(_, entry)| entry.acked_ms.is_some()).collect();
@@ -192,13 +188,8 @@ mod tests {
                 bytes: 5,
             },
         });
-        let what = Observation::Acked {
-            camera: "cam".into(),
-            ulid: ULID.into(),
-            cloud: "a".into(),
-            copies: 2,
-            started_ms: 2,
-        };
+        let what =
+            Observation::Acked { camera: "cam".into(), ulid: ULID.into(), cloud: "a".into(), copies: 2, started_ms: 2 };
         ledger.note(&Line { t_ms, what });
         ledger
     }

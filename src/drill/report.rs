@@ -73,8 +73,10 @@ fn section(page: &mut String, result: &DrillResult) {
         if result.converged { "yes" } else { "no" },
     );
     timeline(page, &result.phases);
-    page.push_str("<table><tr><th>Phase (time after the fault)</th><th class=\"n\">Measured</th>\
-                   <th class=\"n\">Least possible</th></tr>");
+    page.push_str(
+        "<table><tr><th>Phase (time after the fault)</th><th class=\"n\">Measured</th>\
+                   <th class=\"n\">Least possible</th></tr>",
+    );
     for phase in &result.phases {
         let _ = write!(
             page,

@@ -99,7 +99,6 @@ pub struct DrillResult {
     pub notes: Vec<String>,
 }
 
-
 /// Judges a run from its numbers.
 #[must_use]
 pub fn judge(

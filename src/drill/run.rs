@@ -124,8 +124,7 @@ impl<E: Environment> Drill<'_, E> {
         loss.recovered = loss::recovered(ledger, &lost, &self.environment.stores()).await;
 
         let objectives = &experiment.objectives;
-        let (verdict, reasons) =
-            result::judge(objectives, timeline.rta_ms(), &loss, acked_around, converged);
+        let (verdict, reasons) = result::judge(objectives, timeline.rta_ms(), &loss, acked_around, converged);
         Ok(DrillResult {
             run: run.to_owned(),
             scenario: scenario_name(experiment, variant),
@@ -234,8 +233,7 @@ impl<E: Environment> Drill<'_, E> {
         self.environment.renew(id, lease.saturating_mul(4)).await?;
         let acked_around = ledger.acked_since(before.from_ms);
         (self.listener)(Progress::JudgingLoss { acked: ledger.acked_since(0) });
-        let survivors: Vec<_> =
-            self.environment.stores().into_iter().filter(|(name, _)| name != cloud).collect();
+        let survivors: Vec<_> = self.environment.stores().into_iter().filter(|(name, _)| name != cloud).collect();
         let (loss, lost) = loss::assess(ledger, &survivors, t0_ms).await;
         Ok((timeline, acked_around, loss, lost))
     }
@@ -317,10 +315,9 @@ fn choose_cloud(facts: &EnvironmentFacts, variant: &Variant) -> Result<String, E
         Some(name) => facts.clouds.iter().find(|cloud| &cloud.name == name),
         None => facts.clouds.iter().rev().max_by_key(|cloud| cloud.weight),
     };
-    chosen.map(|cloud| cloud.name.clone()).ok_or_else(|| Error::UnknownCloud {
-        name: variant.cloud.clone().unwrap_or_default(),
-        known: known(),
-    })
+    chosen
+        .map(|cloud| cloud.name.clone())
+        .ok_or_else(|| Error::UnknownCloud { name: variant.cloud.clone().unwrap_or_default(), known: known() })
 }
 
 fn scenario_name(experiment: &Experiment, variant: &Variant) -> String {

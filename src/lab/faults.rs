@@ -24,10 +24,7 @@ pub struct LinkControl {
 impl LinkControl {
     /// For proxies at these control ports, with their tokens; and the usual latency by cloud and link.
     #[must_use]
-    pub fn new(
-        proxies: BTreeMap<String, (u16, Secret)>,
-        usual_latency_ms: BTreeMap<(String, String), u64>,
-    ) -> Self {
+    pub fn new(proxies: BTreeMap<String, (u16, Secret)>, usual_latency_ms: BTreeMap<(String, String), u64>) -> Self {
         let client = |(port, token): (u16, Secret)| {
             ProxyClient::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), token.expose())
         };
@@ -41,12 +38,7 @@ impl LinkControl {
 ///
 /// # Errors
 /// When a proxy cannot be reached.
-pub async fn set_links(
-    control: &LinkControl,
-    layout: &Layout,
-    cloud: &str,
-    fault: Option<Fault>,
-) -> Result<(), Error> {
+pub async fn set_links(control: &LinkControl, layout: &Layout, cloud: &str, fault: Option<Fault>) -> Result<(), Error> {
     let outgoing = format!("store-from-{cloud}");
     let affected = control
         .usual_latency_ms

@@ -91,8 +91,7 @@ pub async fn launch(
             command.process_group(0);
         }
     }
-    let mut child =
-        command.spawn().map_err(|source| Error::Start { name: "the supervisor".to_owned(), source })?;
+    let mut child = command.spawn().map_err(|source| Error::Start { name: "the supervisor".to_owned(), source })?;
     let until = tokio::time::Instant::now() + UP_WITHIN;
     loop {
         if folder.join(remote::FILE).exists() {

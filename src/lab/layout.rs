@@ -77,12 +77,7 @@ impl Layout {
                 store_links,
             });
         }
-        Ok(Self {
-            clouds,
-            dns_port: ports.next()?,
-            dns_control_port: ports.next()?,
-            supervisor_port: ports.next()?,
-        })
+        Ok(Self { clouds, dns_port: ports.next()?, dns_control_port: ports.next()?, supervisor_port: ports.next()? })
     }
 
     /// Every port, for checks that nothing listens any more.

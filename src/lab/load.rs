@@ -57,8 +57,7 @@ impl Uploader {
             std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })
         };
         let authority = read(setup::AUTHORITY_FILE)?;
-        let http = crate::net::client::http(Some(&authority))
-            .map_err(|error| registering()(error.into()))?;
+        let http = crate::net::client::http(Some(&authority)).map_err(|error| registering()(error.into()))?;
         let mut uploader = Self {
             http,
             base: format!("https://127.0.0.1:{}", gateway.port),
@@ -69,7 +68,8 @@ impl Uploader {
         let signer = FileSigner::from_file(&folder.join(setup::ONLINE_KEY_FILE), Role::Online)
             .map_err(|error| registering()(error.into()))?;
         for number in 0..count {
-            let id = CameraId::new(&format!("load-{number:03}")).map_err(|error| registering()(error.to_string().into()))?;
+            let id =
+                CameraId::new(&format!("load-{number:03}")).map_err(|error| registering()(error.to_string().into()))?;
             uploader.register(id, &signer).await.map_err(registering())?;
         }
         Ok(uploader)
@@ -82,8 +82,10 @@ impl Uploader {
         let now_s = self.clock.unix_s();
         let token = Token { scope: Scope::Enrol { camera: id.clone() }, expires_s: now_s + 600 };
         let public_key = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, key.verifying_key().as_bytes());
-        let registration =
-            Registration { camera: id.clone(), public_key: public_key.as_str().try_into().map_err(|_| "key too long")? };
+        let registration = Registration {
+            camera: id.clone(),
+            public_key: public_key.as_str().try_into().map_err(|_| "key too long")?,
+        };
         let answer = self
             .http
             .post(format!("{}/api/cameras/register", self.base))
@@ -142,9 +144,9 @@ impl Uploader {
             ..httpsig::Request::default()
         };
         let counter = camera.counter.fetch_add(1, Ordering::Relaxed);
-        let parameters =
-            httpsig::Parameters { keyid: camera.id.as_str(), created_s: self.clock.unix_s(), counter };
-        let signed = httpsig::sign(&request, &parameters, |base| camera.key.sign(base).to_bytes()).map_err(|error| format!("{error:?}"))?;
+        let parameters = httpsig::Parameters { keyid: camera.id.as_str(), created_s: self.clock.unix_s(), counter };
+        let signed = httpsig::sign(&request, &parameters, |base| camera.key.sign(base).to_bytes())
+            .map_err(|error| format!("{error:?}"))?;
         let answer = self
             .http
             .post(format!("{}/api/detections", self.base))
@@ -155,6 +157,10 @@ impl Uploader {
             .body(body)
             .send()
             .await?;
-        if answer.status().is_success() { Ok(()) } else { Err(format!("{}: {}", answer.status(), answer.text().await?).into()) }
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(format!("{}: {}", answer.status(), answer.text().await?).into())
+        }
     }
 }

@@ -175,7 +175,7 @@ pub async fn cameras(config: &Path, around: Surroundings) -> Result<(), Error> {
     let part: CamerasPart = read(config)?;
     let tls = tls::client_trusting(&text(&part.authority)?)
         .map_err(|error| Error::part("trusting the lab's authority")(error.into()))?;
-    let endpoints = std::fs::read(&part.endpoints)
-        .map_err(|source| Error::File { path: part.endpoints.clone(), source })?;
+    let endpoints =
+        std::fs::read(&part.endpoints).map_err(|source| Error::File { path: part.endpoints.clone(), source })?;
     cameras::run(part, Arc::clone(&tls), &endpoints, around.clock, around.stop).await
 }

@@ -441,15 +441,12 @@ impl Setup<'_> {
                 {
                     let weight = u16::try_from(cloud.weight).unwrap_or(u16::MAX);
                     let name = format!("{}/{}", cloud.name, gateway.name);
-                    endpoints.push(
-                        endpoint(&name, "127.0.0.1", gateway.entry_port, weight, PUBLIC_NAME)
-                            .map_err(signing)?,
-                    );
+                    endpoints
+                        .push(endpoint(&name, "127.0.0.1", gateway.entry_port, weight, PUBLIC_NAME).map_err(signing)?);
                 }
             }
         }
-        let document =
-            seal_endpoints(signer, 1, now_s, until_s, &endpoints).await.map_err(signing)?;
+        let document = seal_endpoints(signer, 1, now_s, until_s, &endpoints).await.map_err(signing)?;
         let path = self.folder.join("endpoints.cose");
         write(&path, &document)?;
         let mut cameras = Vec::new();

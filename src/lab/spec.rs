@@ -89,11 +89,8 @@ impl Spec {
             name: format!("r{number}"),
             zones: (1..=zones).map(|zone| Zone { name: format!("z{zone}"), replicas }).collect(),
         };
-        let cloud = |name: &str, weight| Cloud {
-            name: name.to_owned(),
-            weight,
-            regions: (1..=regions).map(region).collect(),
-        };
+        let cloud =
+            |name: &str, weight| Cloud { name: name.to_owned(), weight, regions: (1..=regions).map(region).collect() };
         Self {
             clouds: vec![cloud("a", 40), cloud("b", 30), cloud("c", 30)],
             copies: 2,
@@ -111,8 +108,7 @@ impl Cloud {
     pub fn gateways(&self) -> impl Iterator<Item = String> {
         self.regions.iter().flat_map(move |region| {
             region.zones.iter().flat_map(move |zone| {
-                (1..=zone.replicas)
-                    .map(move |replica| format!("{}-{}-{}-{replica}", self.name, region.name, zone.name))
+                (1..=zone.replicas).map(move |replica| format!("{}-{}-{}-{replica}", self.name, region.name, zone.name))
             })
         })
     }

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Error,
     child::{Process, Recipe},
-    remote::{FaultState, LabState, ProcessState},
     faults::{self, LinkControl},
     layout::Layout,
+    remote::{FaultState, LabState, ProcessState},
 };
 use crate::{clock::Clock, drill::experiment::Fault};
 
@@ -223,8 +223,7 @@ impl Supervisor {
                     id: id.clone(),
                     cloud: fault.cloud.clone(),
                     fault: fault.fault,
-                    lease_ms: u64::try_from(fault.until.saturating_duration_since(now).as_millis())
-                        .unwrap_or(u64::MAX),
+                    lease_ms: u64::try_from(fault.until.saturating_duration_since(now).as_millis()).unwrap_or(u64::MAX),
                 })
                 .collect(),
         }
@@ -239,10 +238,7 @@ async fn ready(process: &mut Process) -> Result<(), Error> {
             return Ok(());
         }
         if process.has_ended() || Instant::now() >= until {
-            return Err(Error::NotReady {
-                name: process.recipe.name.clone(),
-                last_words: process.last_words(),
-            });
+            return Err(Error::NotReady { name: process.recipe.name.clone(), last_words: process.last_words() });
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -42,8 +42,9 @@ use wildcam_core::{cose::Endpoints, queue, wire::CameraId};
 
 use crate::{
     flash::Chip,
+    judgement::{Holdings, read_all},
     network::{Connector, Corruption, Listener, Radio, SERVER_NAME},
-    schedule::{Fault, PowerLoss, Schedule, Scope, Step, Which},
+    schedule::{Fault, PowerLoss, Scope, Step, Which},
 };
 
 pub(crate) const CLOUDS: [&str; 3] = ["a", "b", "c"];
@@ -69,9 +70,9 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn new(seed: u64) -> Self {
-        // One in ten has cameras so small that long outages make them drop what matters least.
-        let sectors = if seed % 10 == 9 { 48 } else { 256 };
-        Self { seed, cameras: 4, sectors, copies: 2, upload_every: Duration::from_millis(1_700) }
+        // One in ten has cameras so small and so busy that long outages make them drop what matters least.
+        let (sectors, upload_every_ms) = if seed % 10 == 9 { (24, 400) } else { (256, 1_700) };
+        Self { seed, cameras: 4, sectors, copies: 2, upload_every: Duration::from_millis(upload_every_ms) }
     }
 }
 
@@ -103,7 +104,7 @@ fn world() -> &'static World {
 fn pictures() -> Vec<Vec<u8>> {
     let random = Random::seeded(0);
     let mut sides: Vec<u16> = (1..16).map(|n| 16 + 6 * n).collect();
-    sides.push(280);
+    sides.push(380);
     sides
         .into_iter()
         .map(|side| {
@@ -202,7 +203,8 @@ pub(crate) fn stores(own: &str) -> Vec<Store> {
                 authority: None,
             };
             let objects =
-                cloud::objects(name, &store, Path::new("."), &secrets, Some(Arc::<Connector>::clone(&connector))).unwrap();
+                cloud::objects(name, &store, Path::new("."), &secrets, Some(Arc::<Connector>::clone(&connector)))
+                    .unwrap();
             Store { name: name.to_owned(), objects }
         })
         .collect()
@@ -293,8 +295,7 @@ async fn run_camera(shared: Arc<Shared>, site: Arc<Site>, chip: Chip) -> turmoil
                 };
                 let pool = Arc::clone(&world().pool);
                 let radio = Radio(Arc::clone(&world().client));
-                let camera =
-                    VirtualCamera::new(plan, queue, radio, pool, shared.clock.clone(), random.clone(), note);
+                let camera = VirtualCamera::new(plan, queue, radio, pool, shared.clock.clone(), random.clone(), note);
                 Box::pin(camera.live()).await;
             }
             // The power went during the mount.
@@ -328,14 +329,20 @@ fn tokens(signer: &dyn Signer, ids: &[CameraId]) -> Vec<String> {
 
 impl Fleet {
     pub(crate) fn start(options: &Options) -> Self {
-        let random = Random::seeded(options.seed);
         let folder = folder().unwrap();
+        let place = folder.path().to_owned();
+        Self::over(options, folder, &place)
+    }
+
+    /// A fleet whose stores and gateways lie in `place`.
+    fn over(options: &Options, folder: TempDir, place: &Path) -> Self {
+        let random = Random::seeded(options.seed);
         let signer: Arc<dyn Signer> = Arc::new(FileSigner::from_pem(&world().online_key, Role::Online).unwrap());
         let shared = Arc::new(Shared {
             clock: simulated_clock(),
             random: random.fork(),
             signer: Arc::clone(&signer),
-            folder: folder.path().to_owned(),
+            folder: place.to_owned(),
             copies: options.copies,
             lines: Mutex::default(),
             gateways: Default::default(),
@@ -379,17 +386,7 @@ impl Fleet {
             cameras.push(CameraSite { host, chip, off_air: false });
         }
         let links = BTreeMap::new();
-        Self {
-            sim,
-            shared,
-            cameras,
-            active: Vec::new(),
-            between_clouds_ms: None,
-            links,
-            random,
-            moments: 0,
-            folder,
-        }
+        Self { sim, shared, cameras, active: Vec::new(), between_clouds_ms: None, links, random, moments: 0, folder }
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
@@ -422,9 +419,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Runs the schedule to its last step.
-    pub(crate) fn follow(&mut self, schedule: &Schedule) -> Result<(), String> {
-        for (at, step) in &schedule.steps {
+    /// Takes these steps, each at its time.
+    pub(crate) fn follow(&mut self, steps: &[(u64, Step)]) -> Result<(), String> {
+        for (at, step) in steps {
             self.run_until(*at)?;
             self.take(*step);
         }
@@ -496,6 +493,16 @@ impl Fleet {
     /// The folder of a store, for damage that no network does.
     pub(crate) fn store_folder(&self, cloud: usize) -> PathBuf {
         self.folder.path().join(format!("store-{}", CLOUDS[cloud]))
+    }
+
+    /// What lies in the stores at this moment, copied without their knowledge, together with the ledger.
+    pub(crate) fn snapshot(&self) -> io::Result<Snapshot> {
+        let folder = folder()?;
+        for name in CLOUDS {
+            let store = format!("store-{name}");
+            copy_folder(&self.folder.path().join(&store), &folder.path().join(&store))?;
+        }
+        Ok(Snapshot { folder, lines: self.lines() })
     }
 
     /// Puts every link into the state that the faults of the moment ask for together.
@@ -623,6 +630,34 @@ impl Fleet {
         let value = answer.lock().unwrap().take();
         value.ok_or_else(|| "the judge did not answer".to_owned())
     }
+}
+
+/// The stores and the ledger at one moment of a simulation.
+pub(crate) struct Snapshot {
+    folder: TempDir,
+    pub(crate) lines: Vec<Line>,
+}
+
+impl Snapshot {
+    /// Starts stores over the copied folders, with nothing else in the world, and reads them.
+    pub(crate) fn read(&self, seed: u64) -> Result<Holdings, String> {
+        let mut fleet =
+            Fleet::over(&Options { cameras: 0, ..Options::new(seed) }, folder().unwrap(), self.folder.path());
+        fleet.ask(read_all())?
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()))?;
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The hosts of a cloud, and which process each one is.

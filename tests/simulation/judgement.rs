@@ -65,6 +65,8 @@ pub(crate) struct Verdict {
     pub(crate) acked: usize,
     /// Acked, and in no store whole.
     pub(crate) lost: Vec<String>,
+    /// Acked, and whole in fewer than two stores.
+    pub(crate) thin: Vec<String>,
     /// Acked, and in some store with other bytes.
     pub(crate) altered: Vec<String>,
     /// The same detection under two keys of a store.
@@ -82,7 +84,18 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// What is wrong, in words; `dropped` is what the cameras themselves say they dropped.
+    /// What is wrong with the acknowledgements, which must be good at every moment, while stores need not agree yet.
+    pub(crate) fn broken_promises(&self) -> Vec<String> {
+        let lists = [
+            ("lost", &self.lost),
+            ("in fewer than two stores", &self.thin),
+            ("altered", &self.altered),
+            ("twice", &self.twice),
+        ];
+        lists.into_iter().filter(|(_, list)| !list.is_empty()).map(|(what, list)| format!("{what}: {list:?}")).collect()
+    }
+
+    /// What is wrong at rest, in words; `dropped` is what the cameras themselves say they dropped.
     pub(crate) fn complaints(&self, dropped: u32) -> Vec<String> {
         let mut complaints = Vec::new();
         for (what, list) in [
@@ -146,6 +159,9 @@ pub(crate) fn judge(lines: &[Line], holdings: &Holdings) -> Verdict {
             if whole == 0 {
                 verdict.lost.push(ulid.clone());
             }
+            if whole < 2 {
+                verdict.thin.push(ulid.clone());
+            }
         } else if whole == 0 && noted {
             verdict.vanished.push(ulid.clone());
         }
@@ -188,8 +204,7 @@ fn inconsistent(store: &str, keys: &BTreeMap<String, Held>) -> Vec<String> {
                 if Some(event.image.sha256.to_string().as_str()) != image {
                     found.push(format!("{store}: {key} does not fit its picture"));
                 }
-                if !stem.ends_with(&format!("/{}", event.ulid))
-                    || stem.split('/').nth(1) != Some(event.camera.as_str())
+                if !stem.ends_with(&format!("/{}", event.ulid)) || stem.split('/').nth(1) != Some(event.camera.as_str())
                 {
                     found.push(format!("{store}: {key} is the event of another detection"));
                 }

@@ -179,7 +179,8 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             match self.send_next().await {
                 Sent::One => {}
                 Sent::Nothing => {
-                    let until = if self.plan.upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
+                    let until =
+                        if self.plan.upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
                     tokio::time::sleep_until(until).await;
                 }
                 Sent::Failed => tokio::time::sleep(Duration::from_millis(50)).await,

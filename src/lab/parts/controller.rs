@@ -53,7 +53,8 @@ pub async fn controller(config: &Path, around: Surroundings) -> Result<(), Error
     let mut targets = Vec::new();
     for (cloud, (_, addresses)) in &part.clouds {
         for address in addresses {
-            let url = format!("{address}/api/health").parse().map_err(|error: url::ParseError| setting_up()(error.into()))?;
+            let url =
+                format!("{address}/api/health").parse().map_err(|error: url::ParseError| setting_up()(error.into()))?;
             targets.push(Target { cloud: cloud.clone(), url });
         }
     }
@@ -181,8 +182,7 @@ impl RouteSink for Dns {
         let endpoints = routes.clouds.iter().filter_map(|cloud| {
             Some(endpoint(&cloud.name, port(&cloud.name)?, cloud.weight, cloud.healthy && cloud.weight > 0))
         });
-        let table =
-            dns::Routes { epoch: routes.epoch, seq: routes.seq, endpoints: endpoints.collect(), ttl: TTL_S };
+        let table = dns::Routes { epoch: routes.epoch, seq: routes.seq, endpoints: endpoints.collect(), ttl: TTL_S };
         Box::pin(async move {
             let Err(error) = self.client.put(&table).await else { return Ok(()) };
             // The answer to an earlier try may have been lost: what is in force decides.

@@ -60,7 +60,9 @@ async fn compare(
     let random = Random::seeded(7);
     let picture = Picture::of_size(&random, PICTURE_BYTES, false)?;
 
-    say(&format!("{uploads} uploads of {PICTURE_BYTES} bytes in each of {ROUNDS} rounds, {concurrency} at once, {copies} copies"));
+    say(&format!(
+        "{uploads} uploads of {PICTURE_BYTES} bytes in each of {ROUNDS} rounds, {concurrency} at once, {copies} copies"
+    ));
     let (mut through, mut direct, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         let gateway = rate(uploads, concurrency, |worker| uploader.upload(worker, &picture)).await?;
@@ -98,7 +100,9 @@ async fn memory(
     let late = resident_kib(pid)?;
     #[expect(clippy::cast_precision_loss, reason = "sizes in KiB are far below 2^52")]
     let ratio = late as f64 / early as f64;
-    say(&format!("memory (after {done} uploads of the rounds): {early} KiB after 1,000, {late} KiB after 10,000, ratio {ratio:.2} (at most 1.10 wanted)"));
+    say(&format!(
+        "memory (after {done} uploads of the rounds): {early} KiB after 1,000, {late} KiB after 10,000, ratio {ratio:.2} (at most 1.10 wanted)"
+    ));
     Ok(())
 }
 
