@@ -66,6 +66,17 @@ impl Pool {
         Ok(Self { pictures })
     }
 
+    /// A pool of JPEG files that exist already, for instance smaller ones for a simulation.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn of(jpegs: Vec<Vec<u8>>) -> Self {
+        assert!(!jpegs.is_empty(), "a pool needs a picture");
+        let pictures = jpegs.into_iter().map(|jpeg| Picture { seam: first_segment_end(&jpeg), jpeg }).collect();
+        Self { pictures }
+    }
+
     /// One of the pictures, made unique with the ULID.
     #[must_use]
     pub fn picture(&self, ulid: Ulid, random: &Random) -> Vec<u8> {
