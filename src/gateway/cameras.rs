@@ -16,7 +16,7 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wildcam_core::{
     cose,
-    wire::{CameraId, ProblemKind, Registration, STATUS_MAX_BYTES, Status, keys},
+    wire::{CameraId, ProblemKind, Registration, Status, keys},
 };
 
 use super::{
@@ -25,8 +25,9 @@ use super::{
     refusal::Refusal,
 };
 
-/// The largest registration.
-const REGISTRATION_MAX_BYTES: usize = 1024;
+/// The largest registration, and the largest report. Both are far smaller today; a newer camera may say more.
+const REGISTRATION_MAX_BYTES: usize = 16 * 1024;
+const REPORT_MAX_BYTES: usize = 16 * 1024;
 
 /// How long a desired document is answered from memory, and how many are kept.
 const DESIRED_FOR: Duration = Duration::from_secs(1);
@@ -79,13 +80,13 @@ pub(super) async fn status(
 ) -> Result<Response<Body>, Refusal> {
     let id = in_path(&id)?;
     let (parts, content) = request.into_parts();
-    body::declared(&parts.headers, STATUS_MAX_BYTES)?;
+    body::declared(&parts.headers, REPORT_MAX_BYTES)?;
     let camera = gateway.camera(&parts).await?;
     if camera != id {
         return Err(Refusal::new(StatusCode::FORBIDDEN, ProblemKind::Signature, "another camera signed this"));
     }
     let time = gateway.settings.body_timeout;
-    let held = body::read(&parts.headers, content, STATUS_MAX_BYTES, &gateway.memory, time).await?;
+    let held = body::read(&parts.headers, content, REPORT_MAX_BYTES, &gateway.memory, time).await?;
     body::check_digest(&parts.headers, &held.bytes)?;
     let status: Status = serde_json::from_slice(&held.bytes)
         .map_err(|error| Refusal::malformed(&format!("the body is no status report: {error}")))?;

@@ -44,6 +44,14 @@ fn limit(asked: Option<usize>) -> Result<usize, Refusal> {
     }
 }
 
+/// Times are numbers that JSON can carry exactly (RFC 8259 section 6).
+fn time(asked: Option<u64>) -> Result<Option<u64>, Refusal> {
+    match asked {
+        Some(ms) if ms > (1 << 53) - 1 => Err(Refusal::malformed("a time is at most 9007199254740991")),
+        other => Ok(other),
+    }
+}
+
 fn camera_id(text: &str) -> Result<CameraId, Refusal> {
     CameraId::new(text).map_err(|_| Refusal::malformed("that is no camera id"))
 }
@@ -66,8 +74,8 @@ pub(super) async fn detections(
     let filter = Filter {
         camera,
         species: query.species,
-        since_ms: query.since_ms,
-        until_ms: query.until_ms,
+        since_ms: time(query.since_ms)?,
+        until_ms: time(query.until_ms)?,
         limit: limit(query.limit)?,
         order: match query.order {
             Some(Sort::Oldest) => Order::Oldest,

@@ -151,7 +151,9 @@ async fn intents_are_healed_after_a_restart() {
             assert_eq!(camera.detect(number, &served).await.2.status(), 201);
         }
         served.gateway.index().flush().await.unwrap();
-        (served.stores.clone(), Arc::clone(&served.signer), camera)
+        let kept = (served.stores.clone(), Arc::clone(&served.signer), camera);
+        served.end().await;
+        kept
     };
     stores[1].up();
     let index = Index::open(&path, Mode::Threaded).unwrap();

@@ -159,6 +159,7 @@ pub(crate) struct Served {
     pub(crate) authority: String,
     pub(crate) http: reqwest::Client,
     stop: CancellationToken,
+    background: Option<tokio::task::JoinHandle<()>>,
 }
 
 impl Drop for Served {
@@ -211,9 +212,17 @@ impl Served {
         let stop = CancellationToken::new();
         tokio::spawn(serve::serve(listener, Some(server), gateway.router(), serve::Limits::default(), stop.clone()));
         let (background, ending) = (Arc::clone(&gateway), stop.clone());
-        tokio::spawn(async move { background.background(ending).await });
+        let background = Some(tokio::spawn(async move { background.background(ending).await }));
         let http = client::http(Some(&authority)).unwrap();
-        Self { gateway, stores: wanted.stores, signer: wanted.signer, address, authority, http, stop }
+        Self { gateway, stores: wanted.stores, signer: wanted.signer, address, authority, http, stop, background }
+    }
+
+    /// Ends the gateway, its background work included.
+    pub(crate) async fn end(mut self) {
+        self.stop.cancel();
+        if let Some(background) = self.background.take() {
+            background.await.unwrap();
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -166,6 +166,13 @@ impl Index {
         }
     }
 
+    /// Counts again what is left to heal: another process on the same file may have healed some of it.
+    pub async fn recount(&self) {
+        if self.shared.writer.send(Job::Recount).await.is_err() {
+            tracing::error!(index = self.shared.place, "the index has stopped");
+        }
+    }
+
     /// Adds detections; those that are there already stay as they are.
     pub async fn insert(&self, detections: Vec<Detection>) {
         if self.shared.writer.send(Job::Insert(detections)).await.is_err() {

@@ -92,6 +92,11 @@ async fn an_intent_outlives_the_process_until_it_is_settled() {
     index.settle("k1", Vec::new()).await;
     assert_eq!(index.heal_pending(), 1);
     assert_eq!(index.intents("k1".to_owned(), 10).await.unwrap().len(), 1);
+    let other = Index::open(&path, Mode::Inline).unwrap();
+    other.settle("k2", Vec::new()).await;
+    assert_eq!(index.heal_pending(), 1, "it cannot know yet");
+    index.recount().await;
+    assert_eq!(index.heal_pending(), 0);
 }
 
 #[tokio::test]

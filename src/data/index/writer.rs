@@ -32,6 +32,7 @@ pub(super) enum Job {
     Insert(Vec<Detection>),
     CameraKey { id: String, public_key: [u8; 32], registered_ms: u64 },
     Saw { id: String, at_ms: u64, status: Option<String> },
+    Recount,
     Barrier(oneshot::Sender<Outcome>),
 }
 
@@ -97,19 +98,26 @@ fn write_until_closed(mut connection: Connection, mut jobs: mpsc::Receiver<Job>,
 fn commit(connection: &mut Connection, batch: Vec<Job>, pending: &AtomicUsize) {
     let mut waiting = Vec::new();
     let mut change = 0_isize;
+    let mut counted = None;
     let result = (|| {
         let transaction = connection.transaction()?;
         for job in &batch {
             let (fresh, added) = apply(&transaction, job)?;
             waiting.push(fresh);
             change += added;
+            if matches!(job, Job::Recount) {
+                let count: i64 = transaction.query_row("SELECT count(*) FROM heal", [], |row| row.get(0))?;
+                counted = Some(usize::try_from(count).unwrap_or_default());
+                change = 0;
+            }
         }
         transaction.commit()
     })();
     match &result {
         Ok(()) => {
-            let _ = pending
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| Some(now.saturating_add_signed(change)));
+            // Only this thread changes the number.
+            let before = counted.unwrap_or_else(|| pending.load(Ordering::Relaxed));
+            pending.store(before.saturating_add_signed(change), Ordering::Relaxed);
         }
         Err(error) => tracing::error!(%error, "the index could not commit"),
     }
@@ -163,7 +171,7 @@ fn apply(transaction: &Transaction<'_>, job: &Job) -> Result<(Begun, isize), rus
                 .execute(params![id, to_i64(*at_ms), status])?;
             Ok((Begun::New, 0))
         }
-        Job::Barrier(_) => Ok((Begun::New, 0)),
+        Job::Recount | Job::Barrier(_) => Ok((Begun::New, 0)),
     }
 }
 

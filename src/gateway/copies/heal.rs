@@ -55,7 +55,10 @@ impl Copies {
         let mut after = String::new();
         loop {
             let page = self.index.intents(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(healed) };
+            let Some(last) = page.last() else {
+                self.index.recount().await;
+                return Ok(healed);
+            };
             after = last.document_key.clone();
             let ends: Vec<End> =
                 stream::iter(page).map(|intent| self.heal_one(intent)).buffer_unordered(AT_ONCE).collect().await;
