@@ -7,6 +7,7 @@
 
 mod flash;
 mod fleet;
+mod hosts;
 mod judgement;
 mod network;
 mod schedule;
