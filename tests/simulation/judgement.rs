@@ -18,7 +18,7 @@ use wildcam::{
 };
 use wildcam_core::wire::Event;
 
-use crate::fleet::stores;
+use crate::hosts::stores;
 
 /// Everything that the three stores hold of detections: digest by key, and the events.
 pub(crate) struct Holdings {

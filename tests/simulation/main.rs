@@ -1,12 +1,14 @@
 //! The whole system in one process on virtual time: real stores, gateways and cameras over a simulated network, under
 //! seeded schedules of faults. `WILDCAM_SEED=n` runs one schedule, `WILDCAM_SOAK=1` a thousand instead of a hundred.
 //!
-//! A seed fixes the schedule, the network and the cameras' choices; keys of TLS sessions are the only thing that it does not.
+//! A seed fixes the schedule, the network and the cameras' choices; only what TLS draws from the
+//! operating system varies, so the figures differ a little between runs.
 
 #![allow(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
 
 mod flash;
 mod fleet;
+mod hosts;
 mod judgement;
 mod network;
 mod schedule;
