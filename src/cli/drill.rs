@@ -244,18 +244,19 @@ async fn undo_faults(arguments: &UndoArguments, context: &Context) -> CommandRes
 
 /// Undoes one fault. A lab that is gone took its faults with it: its processes end with their supervisor.
 async fn undo_one(fault: &OpenFault) -> Result<&'static str, CommandError> {
+    const GONE: &str = "its lab is gone, and the fault with it";
     let folder = Path::new(&fault.environment);
-    let Ok((client, _)) = SupervisorClient::of(folder) else { return Ok("its lab is gone, and the fault with it") };
-    if client.state().await.is_err() {
-        // The supervisor was killed a moment ago, perhaps: its children end within seconds of it.
-        tokio::time::sleep(StdDuration::from_millis(500)).await;
+    let Ok((client, _)) = SupervisorClient::of(folder) else { return Ok(GONE) };
+    let Err(error) = client.undo(&fault.id).await else { return Ok("undone") };
+    // A lab that belonged to a killed drill is going down at this moment, perhaps.
+    for _ in 0..100 {
         if client.state().await.is_err() {
             let _ = std::fs::remove_file(folder.join(crate::lab::remote::FILE));
-            return Ok("its lab is gone, and the fault with it");
+            return Ok(GONE);
         }
+        tokio::time::sleep(StdDuration::from_millis(100)).await;
     }
-    client.undo(&fault.id).await?;
-    Ok("undone")
+    Err(error.into())
 }
 
 fn show_report(arguments: &ReportArguments, context: &Context) -> CommandResult {

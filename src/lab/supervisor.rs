@@ -180,6 +180,10 @@ impl Supervisor {
     /// When a process does not start again or links cannot be reached. The fault stays on the list then.
     pub async fn undo(&self, id: &str) -> Result<(), Error> {
         let mut inner = self.shared.inner.lock().await;
+        if self.shared.stop.is_cancelled() {
+            // The lab goes down and takes its faults with it; nothing may be started any more.
+            return Ok(());
+        }
         let Some(ActiveFault { cloud, fault, .. }) = inner.faults.get(id) else { return Ok(()) };
         let (cloud, fault) = (cloud.clone(), *fault);
         if fault == Fault::Kill {
