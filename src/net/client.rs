@@ -65,17 +65,17 @@ fn install_provider() {
     });
 }
 
-/// Gives object stores the client of [`http`].
+/// Gives object stores the client of [`http()`].
 #[derive(Debug, Clone)]
 pub struct Connector {
     client: reqwest::Client,
 }
 
 impl Connector {
-    /// A connector that trusts as [`http`] does.
+    /// A connector that trusts as [`http()`] does.
     ///
     /// # Errors
-    /// As [`http`].
+    /// As [`http()`].
     pub fn new(authority_pem: Option<&str>) -> Result<Self, Error> {
         Ok(Self { client: http(authority_pem)? })
     }

@@ -2,7 +2,7 @@
 //!
 //! The one seam is the blocking [`NorFlash`](embedded_storage::nor_flash::NorFlash) trait: a chip's own driver
 //! implements it, [`Card`] puts it over a card of 512-byte blocks, [`FileFlash`] over a file of a host, and
-//! [`powercut::PowerCutFlash`] over memory that loses power in the middle of an operation.
+//! `powercut::PowerCutFlash` over memory that loses power in the middle of an operation.
 //!
 //! The rules of NOR flash: an erase sets every bit of a sector, a program only clears bits, and both work in
 //! aligned units.
