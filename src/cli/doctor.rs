@@ -23,8 +23,10 @@ const EXAMPLES: &str = "Examples:
   wildcam doctor --json";
 
 /// A lab with its stores, a drill's ledger and its pictures stay far below this.
+#[cfg(unix)]
 const WANTED_DISK_BYTES: u64 = 1 << 30;
 /// Every store, gateway and proxy holds a connection for each camera, and SQLite its files.
+#[cfg(unix)]
 const WANTED_OPEN_FILES: u64 = 1024;
 
 /// The arguments of `wildcam doctor`.

@@ -2,7 +2,7 @@
 //! synced, renamed, and the folder synced, so that the new name survives a power cut as well.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -51,8 +51,8 @@ pub(super) fn stage(
     builder.prefix(&prefix).suffix(".tmp");
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(mode));
+        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+        builder.permissions(Permissions::from_mode(mode));
     }
     #[cfg(not(unix))]
     let _ = mode;
@@ -85,6 +85,8 @@ pub(super) fn sync_folder(folder: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
