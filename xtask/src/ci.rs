@@ -56,7 +56,7 @@ pub(crate) fn soak(workspace: &Workspace, filter: Option<&str>) -> Result<(), St
             .args(filter.map(|_| "--no-fail-fast"))
             .arg("--")
             .args(filter)
-            .arg("--nocapture");
+            .args(["--nocapture", "--include-ignored"]);
         program::run(&mut command)
     };
     soaked(core_tests(workspace))?;
