@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod data;
+pub mod deploy;
 pub mod drill;
 pub mod gateway;
 pub mod journal;

@@ -22,7 +22,7 @@ use std::{
 
 pub use check::Warning;
 pub use error::{Error, Invalid};
-pub use schema::{Cloud, Degraded, Objective, Objectives, Provider, Scale, Scenario, Settings, Strategy};
+pub use schema::{Cloud, Degraded, Host, Objective, Objectives, Provider, Scale, Scenario, Settings, Strategy, Via};
 pub use schema_json::json_schema;
 pub use secret::{Secret, SecretError, SecretRef, SecretRefError};
 pub use store::Store;
@@ -155,10 +155,15 @@ impl Project {
             named.push((format!("clouds.{cloud}.store.access_key"), table.store.access_key.as_ref()));
             named.push((format!("clouds.{cloud}.store.secret_key"), table.store.secret_key.as_ref()));
             named.push((format!("clouds.{cloud}.store.service_account"), table.store.service_account.as_ref()));
+            if let Some(database) = &table.database {
+                named.push((format!("clouds.{cloud}.database.admin"), Some(&database.admin)));
+                named.push((format!("clouds.{cloud}.database.password"), Some(&database.password)));
+            }
         }
         named.push(("gateway.signing_key".to_owned(), settings.gateway.signing_key.as_ref()));
         named.push(("gateway.tls.key".to_owned(), settings.gateway.tls.as_ref().map(|tls| &tls.key)));
         named.push(("fleet.online_key".to_owned(), settings.fleet.online_key.as_ref()));
+        named.push(("deploy.state_key".to_owned(), settings.deploy.state_key.as_ref()));
         named.push(("notify.webhook".to_owned(), settings.notify.webhook.as_ref()));
         named.into_iter().filter_map(|(key, reference)| Some((key, reference?))).collect()
     }

@@ -15,7 +15,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("cloud", &[]),
     ("release", &[]),
     ("data", &[]),
-    ("deploy", &[]),
+    ("deploy", &["release"]),
     ("replicate", &[]),
     ("fleet", &["release"]),
     ("board", &["fleet"]),

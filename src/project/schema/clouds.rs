@@ -1,6 +1,6 @@
 //! `[clouds.NAME]`: where the pictures lie and the gateways run.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,9 +23,80 @@ pub struct Cloud {
     /// The countries or unions whose data may lie here (ISO 3166 codes, or "EU"); empty: any
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub residency: Vec<String>,
+    /// Who owns and pays: the account id (aws), the subscription id (azure), the project id (gcp)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The address of the provider's control plane, instead of its public one (emulators, sovereign clouds)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub endpoint: Option<Url>,
+    /// The same for single services, by the provider's short word for the service; they win over `endpoint`
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub endpoints: BTreeMap<String, Url>,
+    /// The certificate authority of these addresses, a PEM file; relative to the project's folder
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
     /// The object store
     #[serde(default)]
     pub store: StoreTable,
+    /// The machines that run the gateway (custom only)
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<Host>,
+    /// The PostgreSQL server (custom only; the other clouds make theirs)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseTable>,
+}
+
+/// `[[clouds.NAME.hosts]]`: a machine of your own that runs the gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// A name of your own: 1 to 32 of a-z, 0-9 and -, beginning with a letter (must be given)
+    pub name: String,
+    /// How the gateway is put there (must be given)
+    pub via: Via,
+    /// For ssh: `user@machine`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<String>,
+    /// Where its files lie; for `files` and `process` relative to the project's folder
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// The address and port that its gateway listens on instead of gateway.listen
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The address at which cameras reach it (https://...)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub url: Option<Url>,
+}
+
+/// How a gateway is put on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Via {
+    /// The systemd unit and the Compose file are written into `folder`; somebody starts them
+    Files,
+    /// A systemd unit on this machine
+    Systemd,
+    /// A systemd unit on another machine, over ssh
+    Ssh,
+    /// A process of this machine that goes on when wildcam ends; for one machine, and to try things out
+    Process,
+}
+
+/// `[clouds.NAME.database]`: a PostgreSQL server of your own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseTable {
+    /// The address with which databases and roles are made: postgres://user:password@host:port/postgres (must be given)
+    pub admin: SecretRef,
+    /// The password of the role that the gateways use (must be given)
+    pub password: SecretRef,
+    /// The certificate authority of the server, a PEM file; relative to the project's folder. Absent: the public ones,
+    /// or no TLS where the address says sslmode=disable
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<PathBuf>,
 }
 
 const fn default_weight() -> u32 {

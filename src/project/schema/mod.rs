@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use clouds::{Cloud, Provider, StoreTable};
+pub use clouds::{Cloud, DatabaseTable, Host, Provider, StoreTable, Via};
 pub use objectives::{Objective, Objectives, Scenario};
 pub use tables::{
-    Budget, Data, Degraded, Drill, Firmware, Fleet, Gateway, Health, Index, Limits, Notify, Replicate, Runbooks, Tls,
-    Traffic,
+    Budget, Ci, Data, Degraded, Deploy, Drill, Firmware, Fleet, Gateway, Health, Index, Limits, Notify, Replicate,
+    Runbooks, Tls, Traffic,
 };
 
 /// A whole wildcam.toml, after the overrides of one environment were laid over it.
@@ -51,6 +51,12 @@ pub struct Settings {
     /// What the clouds may cost
     #[serde(default)]
     pub budget: Budget,
+    /// How the clouds are made to hold what this file says
+    #[serde(default)]
+    pub deploy: Deploy,
+    /// Who may deploy without a key of their own
+    #[serde(default)]
+    pub ci: Ci,
     /// The load under which a drill measures
     #[serde(default)]
     pub drill: Drill,

@@ -217,6 +217,61 @@ impl Default for Budget {
     }
 }
 
+/// `[deploy]`: how the clouds are made to hold what this file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Deploy {
+    /// How many calls are under way at a time in each cloud, 1 to 256
+    pub parallel: u16,
+    /// How long a deploy that died keeps others waiting
+    pub lease: Period,
+    /// The key that encrypts the state (32 bytes as 64 hexadecimal digits); absent: the state is signed by nothing and
+    /// readable by who may read the state stores; it holds no secret
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_key: Option<SecretRef>,
+    /// Where templates of your own lie, which win over those of wildcam; relative to the project's folder
+    pub templates: PathBuf,
+    /// The image of the gateway, by cloud: REPOSITORY@sha256:DIGEST; written by wildcam gateway image --push
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
+    /// Whether a PostgreSQL server is made in each cloud
+    pub database: bool,
+    /// The DNS zone that is made for the project; absent: none
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            parallel: 48,
+            lease: Period::from_secs(60),
+            state_key: None,
+            templates: PathBuf::from("templates"),
+            images: BTreeMap::new(),
+            database: true,
+            zone: None,
+        }
+    }
+}
+
+/// `[ci]`: who may deploy without a key of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ci {
+    /// The GitHub repository whose workflows may deploy: OWNER/NAME
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub github: Option<String>,
+    /// The branch that may deploy
+    pub branch: String,
+}
+
+impl Default for Ci {
+    fn default() -> Self {
+        Self { github: None, branch: "main".to_owned() }
+    }
+}
+
 /// `[drill]`: the load under which a drill measures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
