@@ -10,11 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, join_all},
+};
 use object_store::{
     Error as StoreError, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use crate::{clock::Random, net::retry::Retry};
 
@@ -93,24 +96,47 @@ fn short(error: &StoreError) -> String {
 
 /// Writes an object that is not there yet. A try whose answer was lost may have written it, so what is found there is
 /// compared.
-pub(super) async fn put_once(store: &Store, key: &str, bytes: &Bytes, random: &Random) -> Put {
-    let attempt = async |_| {
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        let (path, payload) = (Path::from(key), PutPayload::from(bytes.clone()));
-        match within(async { Ok(store.objects.put_opts(&path, payload, options).await) }).await? {
-            Ok(_) => Ok(Put::There),
-            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
-                match get(store, key, bytes.len().max(super::object::SEGMENT_LIMIT_BYTES) + 4096).await? {
-                    Some(found) if found == *bytes => Ok(Put::There),
-                    Some(found) => Ok(Put::Other(found)),
-                    // A race of two writers that the store settled for neither: try again.
-                    None => Err("the object is there and is not".to_owned()),
-                }
+async fn put_once(store: &Store, key: &str, bytes: &Bytes, random: &Random) -> Put {
+    tried(random, || put_try(store, key, bytes).boxed()).await.unwrap_or_else(Put::Away)
+}
+
+async fn put_try(store: &Store, key: &str, bytes: &Bytes) -> Result<Put, String> {
+    let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+    let (path, payload) = (Path::from(key), PutPayload::from(bytes.clone()));
+    match within(async { Ok(store.objects.put_opts(&path, payload, options).await) }).await? {
+        Ok(_) => Ok(Put::There),
+        Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {
+            match get(store, key, bytes.len().max(super::object::SEGMENT_LIMIT_BYTES) + 4096).await? {
+                Some(found) if found == *bytes => Ok(Put::There),
+                Some(found) => Ok(Put::Other(found)),
+                // A race of two writers that the store settled for neither: try again.
+                None => Err("the object is there and is not".to_owned()),
             }
-            Err(error) => Err(short(&error)),
         }
-    };
-    RETRY.run(random, |_: &String| true, attempt).await.unwrap_or_else(Put::Away)
+        Err(error) => Err(short(&error)),
+    }
+}
+
+/// Tries a request by [`RETRY`].
+async fn tried<'a, T>(
+    random: &Random,
+    mut attempt: impl FnMut() -> BoxFuture<'a, Result<T, String>>,
+) -> Result<T, String> {
+    let started = Instant::now();
+    let mut failed = 0;
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(why) => {
+                failed += 1;
+                let wait = RETRY.wait(failed, random);
+                if failed >= RETRY.tries || started.elapsed() + wait >= RETRY.within {
+                    return Err(why);
+                }
+                tokio::time::sleep(wait).await;
+            }
+        }
+    }
 }
 
 /// What writing to every store came to, as far as it was waited for.
@@ -174,24 +200,25 @@ pub(super) async fn quiet(stores: &[Store], longest: Duration) {
 
 /// The names of the objects below a prefix.
 pub(super) async fn list(store: &Store, prefix: &str, random: &Random) -> Result<Vec<String>, String> {
-    let attempt = async |_| {
-        let exchange = async {
-            let mut names = Vec::new();
-            let mut stream = store.objects.list(Some(&Path::from(prefix)));
-            while let Some(found) = stream.next().await {
-                let location = found.map_err(|error| short(&error))?.location;
-                if let Some(name) = location.as_ref().strip_prefix(prefix) {
-                    names.push(name.trim_start_matches('/').to_owned());
-                }
-                if names.len() > LIST_LIMIT {
-                    return Err(format!("more than {LIST_LIMIT} objects lie below {prefix}"));
-                }
+    tried(random, || list_try(store, prefix).boxed()).await
+}
+
+async fn list_try(store: &Store, prefix: &str) -> Result<Vec<String>, String> {
+    let exchange = async {
+        let mut names = Vec::new();
+        let mut stream = store.objects.list(Some(&Path::from(prefix)));
+        while let Some(found) = stream.next().await {
+            let location = found.map_err(|error| short(&error))?.location;
+            if let Some(name) = location.as_ref().strip_prefix(prefix) {
+                names.push(name.trim_start_matches('/').to_owned());
             }
-            Ok(names)
-        };
-        within(exchange).await
+            if names.len() > LIST_LIMIT {
+                return Err(format!("more than {LIST_LIMIT} objects lie below {prefix}"));
+            }
+        }
+        Ok(names)
     };
-    RETRY.run(random, |_: &String| true, attempt).await
+    within(exchange).await
 }
 
 /// Lists every store; what each answered, by its index.
