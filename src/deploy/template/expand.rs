@@ -2,7 +2,9 @@
 
 use std::io;
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, escape_formatter, value::ValueKind,
+};
 use sha2::{Digest, Sha256};
 
 use super::{error::Fault, lines};
@@ -31,8 +33,11 @@ pub(super) fn engine() -> Environment<'static> {
     engine.set_recursion_limit(100);
     // Without it an error does not tell the place of a name within its line.
     engine.set_debug(true);
-    engine.set_formatter(|out, state, value| {
-        if value.is_none() { out.write_str(NOTHING).map_err(Error::from) } else { escape_formatter(out, state, value) }
+    engine.set_formatter(|out, state, value| match value.kind() {
+        ValueKind::None => out.write_str(NOTHING).map_err(Error::from),
+        // As YAML and JSON spell it, also within quotes.
+        ValueKind::Bool => out.write_str(if value.is_true() { "true" } else { "false" }).map_err(Error::from),
+        _ => escape_formatter(out, state, value),
     });
     engine.add_filter("short", short);
     engine.add_filter("letters", letters);

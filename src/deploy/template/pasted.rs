@@ -145,7 +145,10 @@ fn mask_line(bytes: &mut [u8], line: &str, start: usize) {
         let key = key.rsplit([' ', '{', ',', '"', '\'']).next().unwrap_or_default();
         let value = line[colon + 1..].trim();
         let named = matches!(last_word(key).as_str(), "password" | "passwd" | "passphrase" | "secret" | "token");
-        if named && !value.is_empty() && !value.contains("${") && !value.contains("{{") {
+        // An expression names something, unless a literal text stands in it.
+        let expression = value.trim_matches(['"', '\'']);
+        let names = value.contains("${") || expression.starts_with("{{") && !expression.contains(['"', '\'']);
+        if named && !value.is_empty() && !names {
             let from = line.len() - line[colon + 1..].trim_start().len();
             cover(bytes, start + from, start + line.trim_end().len());
         }
@@ -167,7 +170,7 @@ mod tests {
     #[test]
     fn what_looks_like_a_key_is_one_and_names_are_not() {
         let block = "-----BEGIN PRIVATE KEY-----\nMC4CAQ\n-----END PRIVATE KEY-----";
-        let random = "wJalrXUtnFEMIK7MDENGbPxRfiCYzzzzzzzzzKEY";
+        let random = "wJalrXUtnFEMIK7MDENGbPxRfiCYh4mq81Lz0KEY";
         for (key, value) in [
             ("Anything", "AKIAIOSFODNN7ABCDEFG"),
             ("value", "id=AKIAIOSFODNN7ABCDEFG;x"),

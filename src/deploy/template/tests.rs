@@ -143,7 +143,17 @@ fn an_error_shows_the_line_and_the_next_step() {
         "storage",
         "stack: storage\nresources:\n{% for n in [1, 2] %}\n  b{{ n }}:\n    type: AWS::S3::Bucket\n    propertys:\n      A: 1\n{% endfor %}\n",
     )]);
-    insta::assert_snapshot!(report(&error), @"");
+    insta::assert_snapshot!(report(&error), @r#"
+     × templates/aws/storage.yaml:6: a resource has no key `propertys`
+      ╭─[templates/aws/storage.yaml:6:5]
+    5 │     type: AWS::S3::Bucket
+    6 │     propertys:
+      ·     ─────┬────
+      ·          ╰── here
+    7 │       A: 1
+      ╰────
+     help: did you mean `properties`?
+    "#);
 }
 
 #[test]
@@ -221,7 +231,7 @@ fn names_are_cut_so_that_they_stay_different() {
     assert!(one.len() == 20 && two.len() == 20 && one != two && one.starts_with("a-very-long-na"), "{one} {two}");
     assert_eq!(
         (&p["Same"], &p["Letters"], &p["Json"]),
-        (&json!("wildcam"), &json!("wildcam7"), &json!("{\"a\":[1,\"x\"]}"))
+        (&json!("wildcam"), &json!("wildcam7"), &json!("{\"a\": [1, \"x\"]}"))
     );
     assert_eq!((&p["Secret"], &p["Suffix"], &p["Share"]), (&json!("${secret:file:x}"), &json!("a"), &json!(50.0)));
     assert_eq!(p["Serves"], true);
@@ -237,7 +247,21 @@ fn a_circle_is_printed_whole_with_its_places() {
         ),
         (Provider::Aws, "t", "resources:\n  c: { type: T, properties: { Z: ['x-${s/a}'] } }\n  d: { type: T }\n"),
     ]);
-    insta::assert_snapshot!(report(&error), @"");
+    insta::assert_snapshot!(report(&error), @r#"
+     × templates/aws/s.yaml:5: these resources need each other in a circle, so none can be made
+     │ first:
+     │   aws/s/a needs aws/s/b (templates/aws/s.yaml:5)
+     │   aws/s/b needs aws/t/c (templates/aws/s.yaml:6)
+     │   aws/t/c needs aws/s/a (templates/aws/t.yaml:2)
+      ╭─[templates/aws/s.yaml:5:7]
+    4 │     properties:
+    5 │       X: { Y: '${b.Id}' }
+      ·       ─────────┬─────────
+      ·                ╰── here
+    6 │   b: { type: T, needs: [t/c] }
+      ╰────
+     help: take one of these references out
+    "#);
     let (line, message, _) = refused_at("resources:\n  a: { type: T, properties: { X: '${a.Id}' } }\n");
     assert_eq!((line, message.as_str()), (2, "`aws/s/a` needs itself"));
 }
@@ -250,11 +274,11 @@ fn a_pasted_secret_is_refused_and_never_repeated() {
     for (property, secret, line) in [
         ("      Password: hunter2hunter2\n", "hunter2", 6),
         ("      Id: AKIAIOSFODNN7ABCDEFG\n", "AKIAIOSFODNN7ABCDEFG", 6),
-        ("      SecretKey: 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\n", "MDENG", 6),
+        ("      SecretKey: wJalrXUtnFEMIK7MDENGbPxRfiCYh4mq81Lz0KEY\n", "MDENG", 6),
         (
             "      Pem: |\n        -----BEGIN PRIVATE KEY-----\n        MC4CAQAwBQYDK2Vw\n        -----END PRIVATE KEY-----\n",
             "MC4CAQ",
-            6,
+            7,
         ),
         ("      Env: [{ Name: DB, Value: 'postgres://u:hunter2@db/x' }]\n", "hunter2", 6),
         ("      Password: \"{{ 'hunter2' }}\"\n", "hunter2", 6),
@@ -264,7 +288,6 @@ fn a_pasted_secret_is_refused_and_never_repeated() {
         assert_eq!(invalid.line, line, "{property}");
         assert!(invalid.message.contains("not repeated here"), "{}", invalid.message);
         let seen = report(&error);
-        // An expression that holds the secret is shown as code only where it names no secret key.
         assert!(!seen.contains(secret), "{seen}");
         assert!(seen.contains("secret:env:NAME"), "{seen}");
     }
@@ -284,7 +307,7 @@ fn rules(provider: Provider, kind: &str) -> Option<&'static TypeRules> {
 }
 
 fn with_rules(text: &str) -> Result<Graph, Error> {
-    let two = "[project]\nname = 'serengeti-north'\n[clouds.azure]\nprovider = 'azure'\nregions = ['westeurope']\n[clouds.azure-2]\nprovider = 'azure'\nregions = ['northeurope']\n";
+    let two = "[project]\nname = 'serengeti-north'\n[clouds.azure]\nprovider = 'azure'\nregions = ['westeurope']\n[clouds.azure-2]\nprovider = 'azure'\nregions = ['northeurope']\nstore = { account = 'other' }\n";
     whole(&project(two), "default", &[TemplateText::named(Provider::Azure, "storage", text)], &rules)
 }
 
@@ -294,7 +317,18 @@ fn a_name_too_long_for_azure_storage_is_refused_before_anything_is_asked() {
         "resources:\n  pictures:\n    type: Microsoft.Storage/storageAccounts\n    properties:\n      name: NAME\n";
     let error = with_rules(&text.replace("NAME", "\"wildcam{{ project.name | letters }}{{ cloud.name | letters }}\""))
         .unwrap_err();
-    insta::assert_snapshot!(report(&error), @"");
+    insta::assert_snapshot!(report(&error), @r#"
+     × templates/azure/storage.yaml:5: Microsoft.Storage/storageAccounts `azure/storage/pictures`:
+     │ the name `wildcamserengetinorthazure` has 26 characters and may have 24 at most
+      ╭─[templates/azure/storage.yaml:5:7]
+    4 │     properties:
+    5 │       name: "wildcam{{ project.name | letters }}{{ cloud.name | letters }}"
+      ·       ──────────────────────────────────┬──────────────────────────────────
+      ·                                         ╰── here
+      ╰────
+     help: shorten it in wildcam.toml (project.name, the cloud's name, its store), or in the template
+           with | short(N) and | letters
+    "#);
     let error = with_rules(&text.replace("NAME", "\"wildcam-{{ cloud.name | letters }}\"")).unwrap_err();
     assert!(error.to_string().ends_with("the name `wildcam-azure` holds `-`, and may hold a-z0-9 only"), "{error}");
     let error = with_rules(&text.replace("NAME", "ab")).unwrap_err();
@@ -309,7 +343,19 @@ fn two_resources_cannot_share_one_identity() {
     let text =
         "resources:\n  pictures:\n    type: Microsoft.Storage/storageAccounts\n    properties:\n      name: samename\n";
     let error = with_rules(text).unwrap_err();
-    insta::assert_snapshot!(report(&error), @"");
+    insta::assert_snapshot!(report(&error), @r#"
+     × templates/azure/storage.yaml:5: `azure/storage/pictures` and `azure-2/storage/pictures` are
+     │ the same storage account `samename`: two resources cannot share one identity
+     │   templates/azure/storage.yaml:5
+     │   templates/azure/storage.yaml:5
+      ╭─[templates/azure/storage.yaml:5:7]
+    4 │     properties:
+    5 │       name: samename
+      ·       ───────┬──────
+      ·              ╰── here
+      ╰────
+     help: give one of them another name, or take it out
+    "#);
 }
 
 #[test]

@@ -70,9 +70,10 @@ pub(super) fn read(text: &str, line_of: &dyn Fn(usize) -> u32) -> Result<Node, F
     let mut root: Option<Node> = None;
     let mut nodes = 0_usize;
     let mut last = 1;
+    let end = text.lines().count().max(1);
     while let Some(next) = parser.next_event() {
         let (event, span) = next.map_err(|error| {
-            Fault::new(line_of(error.marker().line()), format!("this is no YAML: {}", error.info()))
+            Fault::new(line_of(error.marker().line().min(end)), format!("this is no YAML: {}", error.info()))
         })?;
         let line = line_of(first_line(&span, last));
         last = span.start.line().max(last);
