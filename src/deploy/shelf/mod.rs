@@ -23,6 +23,7 @@ mod cipher;
 mod head;
 mod object;
 mod open;
+mod removal;
 mod session;
 mod spread;
 #[cfg(test)]
@@ -211,13 +212,13 @@ impl Error {
 }
 
 /// What the clouds said of their state stores.
-pub(super) struct Places {
+struct Places {
     /// Those that are there.
-    pub(super) stores: Vec<Store>,
+    stores: Vec<Store>,
     /// The clouds that answered that there is none yet.
-    pub(super) absent: BTreeSet<String>,
+    absent: BTreeSet<String>,
     /// What the others do, by cloud; those that are left out too.
-    pub(super) away: BTreeMap<String, String>,
+    away: BTreeMap<String, String>,
     /// Why the first of them could not be asked.
     failure: Option<(String, Failure)>,
 }
