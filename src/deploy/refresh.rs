@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -80,9 +80,11 @@ pub async fn look(
             _ => _ = seen.resources.insert(address.clone(), Look::Trusted),
         }
     }
-    let mut looks = stream::iter(groups)
-        .map(|(group, entries)| known(site, group, entries, interrupt).boxed())
-        .buffer_unordered(AT_A_TIME);
+    let mut each: Vec<BoxFuture<'_, Vec<(Address, Look)>>> = Vec::new();
+    for (group, entries) in groups {
+        each.push(known(site, group, entries, interrupt).boxed());
+    }
+    let mut looks = stream::iter(each).buffer_unordered(AT_A_TIME);
     while let Some(found) = looks.next().await {
         seen.resources.extend(found);
     }
@@ -149,17 +151,18 @@ async fn known(
             None => unread.push((address, entry)),
         }
     }
-    let reads = unread.into_iter().map(|(address, entry)| {
-        async move {
+    let mut reads: Vec<BoxFuture<'_, (Address, Look)>> = Vec::new();
+    for (address, entry) in unread {
+        let look = async move {
             let look = match read(site, group, &entry.id, stop).await {
                 Ok(live) => Look::Is(live),
                 Err(failure) if failure.kind == FailureKind::NotFound => Look::Gone,
                 Err(failure) => Look::Failed(failure),
             };
             (address.clone(), look)
-        }
-        .boxed()
-    });
+        };
+        reads.push(look.boxed());
+    }
     let mut reads = stream::iter(reads).buffer_unordered(AT_A_TIME);
     while let Some(look) = reads.next().await {
         looks.push(look);
@@ -200,16 +203,17 @@ async fn locate_all(
         let wave: Vec<(&Address, &Resource)> =
             wave.into_iter().filter_map(|address| Some((address, new.remove(address)?))).collect();
         let before = &*seen;
-        let looks = wave.into_iter().map(|(address, resource)| {
-            async move {
+        let mut looks: Vec<BoxFuture<'_, (Address, Look)>> = Vec::new();
+        for (address, resource) in wave {
+            let look = async move {
                 let look = match wanted_of(site, state, before, resource) {
                     Some(wanted) => located(site, &wanted, stop).await,
                     None => Look::Gone,
                 };
                 (address.clone(), look)
-            }
-            .boxed()
-        });
+            };
+            looks.push(look.boxed());
+        }
         let found: Vec<(Address, Look)> = stream::iter(looks).buffer_unordered(AT_A_TIME).collect().await;
         seen.resources.extend(found);
     }
@@ -264,8 +268,9 @@ pub(super) async fn everything(
         Err(failure) if matches!(failure.kind, FailureKind::Unsupported | FailureKind::NotFound) => return Ok(Vec::new()),
         Err(failure) => return Err(failure),
     };
-    let reads = lines.into_iter().map(|line| {
-        async move {
+    let mut reads: Vec<BoxFuture<'_, Result<Option<Live>, Failure>>> = Vec::new();
+    for line in lines {
+        let whole = async move {
             match line.live {
                 Some(live) => Ok(Some(live)),
                 None => match read(site, group, &line.id, stop).await {
@@ -274,9 +279,9 @@ pub(super) async fn everything(
                     Err(failure) => Err(failure),
                 },
             }
-        }
-        .boxed()
-    });
+        };
+        reads.push(whole.boxed());
+    }
     let found: Vec<Result<Option<Live>, Failure>> = stream::iter(reads).buffer_unordered(AT_A_TIME).collect().await;
     found.into_iter().filter_map(Result::transpose).collect()
 }
