@@ -7,6 +7,8 @@ pub mod event;
 pub mod gateway_secrets;
 pub mod graph;
 pub mod ledger;
+#[cfg(test)]
+mod model;
 mod names;
 mod pace;
 pub mod plan;

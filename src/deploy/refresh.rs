@@ -19,7 +19,7 @@ use super::{
     site::Site,
     state::{Entry, State},
 };
-use crate::cloud::control::{Address, Failure, FailureKind, Live, Listed, Wanted};
+use crate::cloud::control::{Address, Failure, FailureKind, Listed, Live, Wanted};
 
 /// So many questions are prepared at a time; how many are under way in a cloud is bounded elsewhere.
 const AT_A_TIME: usize = 512;
@@ -135,7 +135,8 @@ async fn known(
                 listed = ours.map(|line| (line.id, line.live)).collect();
             }
             // Who may not list may still read, and some types have no list.
-            Err(failure) if matches!(failure.kind, FailureKind::Unsupported | FailureKind::Denied | FailureKind::Invalid) => {}
+            Err(failure)
+                if matches!(failure.kind, FailureKind::Unsupported | FailureKind::Denied | FailureKind::Invalid) => {}
             Err(failure) => {
                 let failed = |(address, _): (&Address, &Entry)| (address.clone(), Look::Failed(failure.clone()));
                 return entries.into_iter().map(failed).collect();
@@ -234,8 +235,7 @@ pub(super) fn wanted_of(site: &Site, state: &State, seen: &Seen, resource: &Reso
     if rules.identity.iter().any(unknown) {
         return None;
     }
-    let (owner, kind, region) =
-        (site.owner(&resource.address), resource.kind.clone(), resource.region.clone());
+    let (owner, kind, region) = (site.owner(&resource.address), resource.kind.clone(), resource.region.clone());
     Some(Wanted { owner, kind, region, properties, secrets: BTreeMap::new() })
 }
 
@@ -265,7 +265,9 @@ pub(super) async fn everything(
     let group = Group { cloud, kind, region };
     let lines = match list(site, group, stop).await {
         Ok(lines) => lines,
-        Err(failure) if matches!(failure.kind, FailureKind::Unsupported | FailureKind::NotFound) => return Ok(Vec::new()),
+        Err(failure) if matches!(failure.kind, FailureKind::Unsupported | FailureKind::NotFound) => {
+            return Ok(Vec::new());
+        }
         Err(failure) => return Err(failure),
     };
     let mut reads: Vec<BoxFuture<'_, Result<Option<Live>, Failure>>> = Vec::new();

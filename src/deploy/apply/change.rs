@@ -36,7 +36,13 @@ impl Worker<'_> {
     }
 
     /// Takes over what stands under the id, and changes it where it differs.
-    pub(super) async fn adopt(&self, planned: &Planned, id: &str, changes: &[Change], first: bool) -> Result<(), Trouble> {
+    pub(super) async fn adopt(
+        &self,
+        planned: &Planned,
+        id: &str,
+        changes: &[Change],
+        first: bool,
+    ) -> Result<(), Trouble> {
         let address = &planned.address;
         let entry = Entry {
             kind: planned.kind.clone(),

@@ -138,14 +138,8 @@ impl Worker<'_> {
         let since = Instant::now();
         let mut unclear = resumed;
         for _ in 0..NEW_OPERATIONS {
-            let creation = Creation {
-                address,
-                wanted: &resolved.wanted,
-                token: &operation.token,
-                doing,
-                since,
-                lingers,
-            };
+            let creation =
+                Creation { address, wanted: &resolved.wanted, token: &operation.token, doing, since, lingers };
             let made = match operation.pending.take() {
                 Some(pending) => self.follow_creation(&creation, pending, &mut unclear).await?,
                 None => self.create(&creation, slot.take(), &mut unclear).await?,
@@ -173,7 +167,8 @@ impl Worker<'_> {
                 Made::Half(live, failure) => {
                     // What stands is ours; what of it was set is for the next plan to see.
                     let id = live.id;
-                    let half = Entry { id, live: live.properties, applied: Value::Object(serde_json::Map::new()), ..entry };
+                    let half =
+                        Entry { id, live: live.properties, applied: Value::Object(serde_json::Map::new()), ..entry };
                     return self.failed(address, failure, Some(half)).await;
                 }
                 Made::Not(failure) => {
@@ -202,7 +197,11 @@ impl Worker<'_> {
                 Made::Stopped => return Err(Trouble::Stopped),
             }
         }
-        Err(Trouble::Unclear(Failure::new(FailureKind::NotYet, "operation", "it failed again and again for a passing reason")))
+        Err(Trouble::Unclear(Failure::new(
+            FailureKind::NotYet,
+            "operation",
+            "it failed again and again for a passing reason",
+        )))
     }
 
     async fn failed(&self, address: &Address, failure: Failure, entry: Option<Entry>) -> Result<(), Trouble> {
@@ -448,7 +447,10 @@ impl Worker<'_> {
             return Whose::Nobodys;
         }
         let whose = match &live.owner {
-            Some(owner) if owner.project == creation.wanted.owner.project && owner.environment == creation.wanted.owner.environment => {
+            Some(owner)
+                if owner.project == creation.wanted.owner.project
+                    && owner.environment == creation.wanted.owner.environment =>
+            {
                 format!("; it is marked as {}", owner.address)
             }
             Some(owner) => format!("; it belongs to {} ({})", owner.project, owner.environment),

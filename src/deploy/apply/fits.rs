@@ -60,9 +60,10 @@ pub(super) fn in_place(live: &Value, changes: &[Change]) -> bool {
 
 /// Whether a change is of something that is not told: a secret, or what only the apply knows.
 fn hides(change: &Change) -> bool {
-    [&change.from, &change.to].into_iter().flatten().any(|value| {
-        value == HIDDEN || value.get(SECRET).is_some() || value.get(UNKNOWN).is_some()
-    })
+    [&change.from, &change.to]
+        .into_iter()
+        .flatten()
+        .any(|value| value == HIDDEN || value.get(SECRET).is_some() || value.get(UNKNOWN).is_some())
 }
 
 /// Whether what was set is what is live, as far as the live tells: every leaf that both have is the same.
@@ -73,7 +74,8 @@ pub(in crate::deploy) fn agrees(set: &Value, live: &Value) -> bool {
             set.iter().all(|(key, value)| live.get(key).is_none_or(|found| agrees(value, found)))
         }
         (Value::Array(set), Value::Array(live)) if set.len() == live.len() => {
-            set.iter().zip(live).all(|(set, live)| agrees(set, live)) || alike(&Value::Array(set.clone()), &Value::Array(live.clone()))
+            set.iter().zip(live).all(|(set, live)| agrees(set, live))
+                || alike(&Value::Array(set.clone()), &Value::Array(live.clone()))
         }
         _ => alike(set, live),
     }
@@ -160,7 +162,8 @@ mod tests {
 
     #[test]
     fn what_the_plan_knew_must_be_so_and_what_it_could_not_may_be_anything() {
-        let planned = json!({ "a": { "$unknown": "c/s/n.x" }, "b": [1, { "c/d": 2 }], "s": { "$secret": "env:A", "hash": "h" } });
+        let planned =
+            json!({ "a": { "$unknown": "c/s/n.x" }, "b": [1, { "c/d": 2 }], "s": { "$secret": "env:A", "hash": "h" } });
         let now = json!({ "a": [9], "b": [1, { "c/d": 2 }], "s": { "$secret": "env:A" } });
         assert_eq!(departs(&planned, &now, ""), None);
         for (change, pointer) in [

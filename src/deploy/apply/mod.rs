@@ -195,7 +195,9 @@ fn guard(site: &Site, session: &Session<'_>, plan: &Plan) -> Result<(), Error> {
     let (planned, here) =
         (whose(&plan.project, &plan.environment), whose(&site.project.settings.project.name, &site.environment));
     if plan.v != PLAN_VERSION {
-        return Err(Error::BadPlan { why: format!("it is of version {}, and this wildcam reads {PLAN_VERSION}", plan.v) });
+        return Err(Error::BadPlan {
+            why: format!("it is of version {}, and this wildcam reads {PLAN_VERSION}", plan.v),
+        });
     }
     if planned != here {
         return Err(Error::OtherProject { planned, here });
@@ -253,7 +255,8 @@ fn pending(site: &Site, session: &Session<'_>) -> Plan {
     let state = session.state();
     let is_open = |entry: &Entry| entry.standing != Standing::Ready;
     let standing = state.resources.iter().filter(|(_, entry)| is_open(entry));
-    let left = state.leftovers.iter().filter_map(|(address, left)| Some((address, left.iter().find(|left| is_open(left))?)));
+    let left =
+        state.leftovers.iter().filter_map(|(address, left)| Some((address, left.iter().find(|left| is_open(left))?)));
     let open: BTreeMap<&Address, &Entry> = left.chain(standing).collect();
     let changes = open
         .iter()
@@ -270,6 +273,7 @@ fn pending(site: &Site, session: &Session<'_>) -> Plan {
                 wanted: Value::Null,
                 template: Value::Null,
                 after,
+                needs: BTreeSet::new(),
                 loses: String::new(),
                 minutes: rules.minutes,
                 usd_month: [0.0, 0.0],

@@ -96,8 +96,7 @@ pub(super) fn nodes(
         let has_old = state.leftovers.contains_key(address);
         let mut made = Vec::new();
         for job in jobs(&planned.action, stands, has_old, destroys) {
-            let node =
-                Node { planned: Some(line), address: address.clone(), job, waits: 0, then: Vec::new() };
+            let node = Node { planned: Some(line), address: address.clone(), job, waits: 0, then: Vec::new() };
             // Whatever concerns one resource is done in the plan's order.
             edges.extend(of.get(address).into_iter().flatten().map(|before| (*before, nodes.len())));
             edges.extend(made.iter().map(|before| (*before, nodes.len())));
@@ -143,7 +142,9 @@ pub(super) fn nodes(
     for (address, entry) in &state.resources {
         for below in &entry.needs {
             let (Some(mine), Some(theirs)) = (of.get(address), of.get(below)) else { continue };
-            let after = mine.iter().any(|node| nodes[*node].planned.is_some_and(|line| plan.changes[line].after.contains(below)));
+            let after = mine
+                .iter()
+                .any(|node| nodes[*node].planned.is_some_and(|line| plan.changes[line].after.contains(below)));
             for &other in theirs.iter().filter(|other| nodes[**other].job.is_back()) {
                 let exchanged = theirs.iter().any(|node| !nodes[*node].job.is_back());
                 for &node in mine {

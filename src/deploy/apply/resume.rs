@@ -64,7 +64,8 @@ impl Worker<'_> {
             }
             Err(failure) => {
                 let message = format!("it was made, and cannot be read: {}", failure.message);
-                let step = format!("if it is really gone: wildcam state rm {address}; else run wildcam deploy again later");
+                let step =
+                    format!("if it is really gone: wildcam state rm {address}; else run wildcam deploy again later");
                 Err(Trouble::Failed(Failure { message, ..failure }.next_step(step)))
             }
         }

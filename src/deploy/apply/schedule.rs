@@ -281,11 +281,16 @@ fn next_step(failure: &Failure, cloud: &str) -> String {
     match failure.kind {
         FailureKind::Credentials => format!("log in to {cloud} again, and {again}"),
         FailureKind::Quota => format!("ask {cloud} for a higher quota, or make the project smaller, and {again}"),
-        FailureKind::Denied => format!("wildcam doctor --cloud says which permission is missing in {cloud}; then {again}"),
-        FailureKind::SoftDeleted => {
-            "purge the deleted one, or restore it and take it over with wildcam adopt; or choose another name".to_owned()
+        FailureKind::Denied => {
+            format!("wildcam doctor --cloud says which permission is missing in {cloud}; then {again}")
         }
-        FailureKind::Protected => "take the lock or the protection away by hand if it may go, and run it again".to_owned(),
+        FailureKind::SoftDeleted => {
+            "purge the deleted one, or restore it and take it over with wildcam adopt; or choose another name"
+                .to_owned()
+        }
+        FailureKind::Protected => {
+            "take the lock or the protection away by hand if it may go, and run it again".to_owned()
+        }
         FailureKind::Unsupported => "choose another region in wildcam.toml, or leave this out".to_owned(),
         FailureKind::Exists => "wildcam adopt takes over what exists".to_owned(),
         FailureKind::Invalid => "mend the template or wildcam.toml; wildcam validate checks both".to_owned(),

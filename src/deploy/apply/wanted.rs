@@ -162,7 +162,7 @@ fn unknown(value: &Value, pointer: &str) -> Option<(String, String)> {
 
 /// What stands before a resource: what the plan says, and what its template refers to.
 pub(super) fn needs(planned: &Planned) -> BTreeSet<Address> {
-    let mut needs = planned.after.clone();
+    let mut needs: BTreeSet<Address> = planned.needs.union(&planned.after).cloned().collect();
     collect(&planned.template, &mut needs);
     needs.remove(&planned.address);
     needs

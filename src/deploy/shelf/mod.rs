@@ -172,6 +172,12 @@ fn list(map: &BTreeMap<String, String>) -> String {
 }
 
 impl Error {
+    /// Whether what lies in the stores is damaged, and only a rebuild helps.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Gap { .. } | Self::Cipher(CipherError::Forged))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
