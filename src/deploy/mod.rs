@@ -1,8 +1,12 @@
 //! What wildcam.toml wants, made true in the clouds: templates become a graph, the graph and the live state become a
 //! plan, and a plan is applied with a journal that survives being killed anywhere.
 
+pub mod adopt;
 pub mod apply;
 mod calls;
+pub mod compare;
+pub mod consent;
+pub mod drift;
 pub mod event;
 pub mod gateway_secrets;
 pub mod graph;
@@ -12,8 +16,11 @@ mod model;
 mod names;
 mod pace;
 pub mod plan;
+pub mod price;
+pub mod rebuild;
 pub mod reference;
 pub mod refresh;
+pub mod selector;
 pub mod shelf;
 pub mod site;
 pub mod state;
