@@ -10,10 +10,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{pace::Pace, site::Planes};
@@ -152,28 +149,24 @@ impl Calls {
 pub(crate) struct Schedule {
     patience: Patience,
     failed: u32,
-    started: Instant,
+    /// In pauses: what the calls themselves take, and waiting for their turn, is no impatience.
+    waited: Duration,
 }
 
 impl Schedule {
     pub(crate) fn new(patience: Patience) -> Self {
-        Self { patience, failed: 0, started: Instant::now() }
+        Self { patience, failed: 0, waited: Duration::ZERO }
     }
 
     /// The pause before the next try; `None` where there is none.
     pub(crate) fn pause(&mut self, failure: &Failure, random: &Random) -> Option<Duration> {
         self.failed += 1;
-        let elapsed = self.started.elapsed();
         let dense = match failure.kind {
             FailureKind::NotYet => true,
-            FailureKind::NotFound => self.patience == Patience::Appearing,
+            FailureKind::NotFound if self.patience == Patience::Appearing => true,
             FailureKind::Throttled | FailureKind::Unavailable | FailureKind::Busy | FailureKind::Unreachable => false,
             _ => return None,
         };
-        if dense {
-            let pause = Dense::PROPAGATION.wait(random);
-            return (elapsed + pause < Dense::PROPAGATION.within).then_some(pause);
-        }
         let retry = match self.patience {
             Patience::Question => Retry::SERVICE,
             // A service that does not answer at all is given up sooner than one that asks for time.
@@ -181,15 +174,21 @@ impl Schedule {
             _ => Retry::CONTROL,
         };
         let asked = Duration::from_millis(failure.retry_after_ms.unwrap_or(0)).min(LONGEST_PAUSE);
-        let pause = retry.wait(self.failed, random).max(asked);
-        // Even a question waits for as long as the provider asks, once or twice.
-        let within = retry.within.max(asked * 2);
-        (self.failed < retry.tries && elapsed + pause < within).then_some(pause)
+        let (pause, within, tries) = if dense {
+            (Dense::PROPAGATION.wait(random), Dense::PROPAGATION.within, u32::MAX)
+        } else {
+            // Even a question waits for as long as the provider asks, once or twice.
+            (retry.wait(self.failed, random).max(asked), retry.within.max(asked * 2), retry.tries)
+        };
+        self.waited += pause;
+        (self.failed < tries && self.waited < within).then_some(pause)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::Instant;
+
     use super::*;
 
     fn failure(kind: FailureKind) -> Failure {

@@ -23,7 +23,8 @@ use crate::{
     net::retry::Dense,
 };
 
-/// For how long marks are looked for before a creation whose answer was lost is tried again.
+/// For how long marks are looked for before a creation whose answer was lost is tried again, and for how long a name is
+/// waited for that is taken by something that nobody can see.
 const LOOKING: Dense = Dense { within: std::time::Duration::from_secs(30), ..Dense::PROPAGATION };
 /// How often an operation that failed for a passing reason is begun again.
 const NEW_OPERATIONS: u32 = 60;
@@ -262,7 +263,9 @@ impl Worker<'_> {
             let failure = match failure.kind {
                 FailureKind::Exists => match self.whose(creation, &failure, *unclear).await {
                     Whose::Ours(live) => return Ok(Made::Found(live)),
-                    Whose::Nobodys if creation.lingers => Failure { kind: FailureKind::NotYet, ..failure },
+                    Whose::Nobodys if creation.lingers || creation.since.elapsed() < LOOKING.within => {
+                        Failure { kind: FailureKind::NotYet, ..failure }
+                    }
                     Whose::Nobodys => return Ok(Made::Not(failure)),
                     Whose::Theirs(failure) => return Ok(Made::Not(failure)),
                     Whose::Unknown(failure) => return Ok(Made::Unclear(failure)),

@@ -25,7 +25,7 @@ use super::{
     plan::{Action, Plan, Planned},
     shelf::{self, Session},
     site::Site,
-    state::{Entry, Record, Standing},
+    state::{Entry, Record, Standing, State},
 };
 use crate::cloud::control::Address;
 
@@ -91,64 +91,145 @@ impl Error {
     }
 }
 
-/// Applies a plan. `data_may_go` are the resources whose data the person has consented to lose; consent for the plan as a
-/// whole was checked before.
-///
-/// When `interrupt` is cancelled nothing new is begun, and what is under way is followed to where it is in the journal.
+/// A run: the lease is held from its beginning to its end, so that a plan that is made within it fits.
+pub struct Run<'a> {
+    site: &'a Site,
+    session: Session<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// Waits for the lease and takes it, seals what earlier runs left, and brings the state stores up to date; they are made
+    /// where they are missing. `note` says what for, to those who have to wait: "a deploy".
+    ///
+    /// # Errors
+    /// [`Error::Shelf`].
+    pub async fn begin(site: &'a Site, note: &str, interrupt: &CancellationToken) -> Result<Self, Error> {
+        let session = site.shelf.begin(&site.who, note, &*site.listener, interrupt).await?;
+        Ok(Self { site, session })
+    }
+
+    /// The state as it is now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.session.state().clone()
+    }
+
+    /// Follows everything that earlier runs began to its end; a plan is made afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Shelf`].
+    pub async fn resume(&self, interrupt: &CancellationToken) -> Result<Outcome, Error> {
+        if !self.session.state().is_unsettled() {
+            return Ok(nothing_done(self.session.state().serial));
+        }
+        let plan = pending(self.site, &self.session);
+        act_on(self.site, &self.session, &plan, &BTreeSet::new(), interrupt, false).await
+    }
+
+    /// Applies a plan. `data_may_go` are the resources whose data the person has consented to lose; consent for the plan as
+    /// a whole was checked before.
+    ///
+    /// When `interrupt` is cancelled nothing new is begun, and what is under way is followed to where it is in the journal.
+    ///
+    /// # Errors
+    /// [`Error::Moved`] and the other guards, before anything is done. What cannot be written any more shows when the run
+    /// is ended.
+    pub async fn apply(
+        &self,
+        plan: &Plan,
+        data_may_go: &BTreeSet<Address>,
+        interrupt: &CancellationToken,
+    ) -> Result<Outcome, Error> {
+        guard(self.site, &self.session, plan)?;
+        act_on(self.site, &self.session, plan, data_may_go, interrupt, false).await
+    }
+
+    /// As [`Run::apply`], for a plan that deletes everything.
+    ///
+    /// # Errors
+    /// As [`Run::apply`].
+    pub async fn destroy(
+        &self,
+        plan: &Plan,
+        data_may_go: &BTreeSet<Address>,
+        interrupt: &CancellationToken,
+    ) -> Result<Outcome, Error> {
+        guard(self.site, &self.session, plan)?;
+        act_on(self.site, &self.session, plan, data_may_go, interrupt, true).await
+    }
+
+    /// Folds the journal and gives the lease back. Returns the state.
+    ///
+    /// # Errors
+    /// [`Error::Shelf`] when the journal or the fold could not be written: what is durable is there for the next run.
+    pub async fn end(self) -> Result<State, Error> {
+        Ok(self.session.close().await?)
+    }
+
+    /// Ends the run, and removes the state stores where nothing is left and no other environment has its state in them.
+    /// Returns the places that were removed.
+    ///
+    /// # Errors
+    /// [`Error::Shelf`]; [`shelf::Error::Remove`] when a state store could not be removed: calling [`remove`] goes on.
+    pub async fn end_for_good(self) -> Result<Vec<String>, Error> {
+        if !self.session.state().is_empty() || !self.site.without.is_empty() {
+            self.session.close().await?;
+            return Ok(Vec::new());
+        }
+        self.session.close_for_good().await?;
+        Ok(self.site.shelf.remove_stores().await?)
+    }
+}
+
+/// Applies a plan that was made before: as [`Run::apply`], in a run of its own.
 ///
 /// # Errors
 /// [`Error::Moved`] and the other guards before anything is done; [`Error::Shelf`] when the state cannot be read or written,
 /// also in the middle: what was begun then is in the journal, and the next run goes on with it.
 pub async fn run(
     site: &Site,
-    plan: Plan,
+    plan: &Plan,
     data_may_go: &BTreeSet<Address>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome, Error> {
-    let session = open(site, "a deploy", interrupt).await?;
-    match work(site, &session, plan, data_may_go, interrupt, false).await {
-        Ok(outcome) => close(session, outcome).await,
-        Err(error) => {
-            session.close().await?;
-            Err(error)
-        }
-    }
+    let run = Run::begin(site, "a deploy", interrupt).await?;
+    let outcome = run.apply(plan, data_may_go, interrupt).await;
+    end(run, outcome).await
 }
 
-/// Applies a plan that deletes everything, and removes the state stores when nothing is left and no other environment has
-/// its state in them.
+/// Ends a run, whatever came of it.
+async fn end(run: Run<'_>, outcome: Result<Outcome, Error>) -> Result<Outcome, Error> {
+    let ended = run.end().await;
+    let outcome = outcome?;
+    Ok(Outcome { serial: ended?.serial, ..outcome })
+}
+
+/// Applies a plan that deletes everything, in a run of its own, and removes the state stores when nothing is left and no
+/// other environment has its state in them.
 ///
 /// # Errors
-/// As [`run`], and [`shelf::Error::Remove`] when a state store could not be removed.
+/// As [`run`], and [`shelf::Error::Remove`] when a state store could not be removed; calling it again goes on.
 pub async fn destroy(
     site: &Site,
-    plan: Plan,
+    plan: &Plan,
     data_may_go: &BTreeSet<Address>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome, Error> {
     if plan.changes.is_empty() && site.shelf.is_absent().await {
-        let removed = site.shelf.remove_stores().await?;
-        return Ok(Outcome { removed, ..nothing_done(0) });
+        return Ok(Outcome { removed: site.shelf.remove_stores().await?, ..nothing_done(0) });
     }
-    let session = open(site, "a destroy", interrupt).await?;
-    let mut outcome = match work(site, &session, plan, data_may_go, interrupt, true).await {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            session.close().await?;
-            return Err(error);
+    let run = Run::begin(site, "a destroy", interrupt).await?;
+    match run.destroy(plan, data_may_go, interrupt).await {
+        Ok(outcome) if outcome.ending == Ending::Complete => {
+            let serial = run.session.state().serial;
+            Ok(Outcome { removed: run.end_for_good().await?, serial, ..outcome })
         }
-    };
-    if outcome.ending != Ending::Complete || !session.state().is_empty() || !site.without.is_empty() {
-        return close(session, outcome).await;
+        other => end(run, other).await,
     }
-    outcome.serial = session.state().serial;
-    session.close_for_good().await?;
-    outcome.removed = site.shelf.remove_stores().await?;
-    Ok(outcome)
 }
 
-/// Follows everything that earlier runs began to its end; a new plan is made afterwards. Does nothing, without taking the
-/// lease, when nothing is pending.
+/// Follows everything that earlier runs began to its end, in a run of its own. Does nothing, without taking the lease, when
+/// nothing is pending.
 ///
 /// # Errors
 /// [`Error::Shelf`].
@@ -157,36 +238,23 @@ pub async fn resume(site: &Site, interrupt: &CancellationToken) -> Result<Outcom
     if !stored.state.is_unsettled() {
         return Ok(nothing_done(stored.state.serial));
     }
-    let session = open(site, "going on with a deploy", interrupt).await?;
-    let plan = pending(site, &session);
-    let outcome = act_on(site, &session, &plan, &BTreeSet::new(), interrupt, false).await?;
-    close(session, outcome).await
+    let run = Run::begin(site, "going on with a deploy", interrupt).await?;
+    let outcome = run.resume(interrupt).await;
+    end(run, outcome).await
+}
+
+/// Removes what is left of the state stores of a project that was destroyed: a removal that was cut off. Returns the places
+/// that were removed; nothing where a state is still in use.
+///
+/// # Errors
+/// [`Error::Shelf`].
+pub async fn remove(site: &Site) -> Result<Vec<String>, Error> {
+    if site.shelf.is_absent().await { Ok(site.shelf.remove_stores().await?) } else { Ok(Vec::new()) }
 }
 
 fn nothing_done(serial: u64) -> Outcome {
     let (done, failed, skipped, removed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     Outcome { ending: Ending::Complete, done, failed, skipped, serial, removed }
-}
-
-async fn open<'a>(site: &'a Site, note: &str, interrupt: &CancellationToken) -> Result<Session<'a>, Error> {
-    Ok(site.shelf.begin(&site.who, note, &*site.listener, interrupt).await?)
-}
-
-async fn close(session: Session<'_>, mut outcome: Outcome) -> Result<Outcome, Error> {
-    outcome.serial = session.close().await?.serial;
-    Ok(outcome)
-}
-
-async fn work(
-    site: &Site,
-    session: &Session<'_>,
-    plan: Plan,
-    data_may_go: &BTreeSet<Address>,
-    interrupt: &CancellationToken,
-    destroys: bool,
-) -> Result<Outcome, Error> {
-    guard(site, session, &plan)?;
-    act_on(site, session, &plan, data_may_go, interrupt, destroys).await
 }
 
 /// Refuses a plan that was made for something else.
@@ -247,7 +315,8 @@ async fn act_on(
     let closed = Record::Closed { at_ms: site.clock.unix_ms(), complete: ending == Ending::Complete };
     let _ = session.append(vec![closed]).await;
     let schedule::Tally { done, failed, skipped, .. } = tally;
-    Ok(Outcome { ending, done, failed, skipped, serial: 0, removed: Vec::new() })
+    let serial = session.state().serial;
+    Ok(Outcome { ending, done, failed, skipped, serial, removed: Vec::new() })
 }
 
 /// A plan that follows everything that is pending.

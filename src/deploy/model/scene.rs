@@ -15,7 +15,7 @@ use crate::{
     clock::{Clock, Random},
     cloud::control::{Address, Change, ControlPlane},
     deploy::{
-        apply::{self, Ending, Outcome, wanted},
+        apply::{self, Ending, Outcome, Run, wanted},
         event,
         graph::{Graph, Place, Resource},
         plan::{Action, Plan, Planned},
@@ -264,39 +264,50 @@ fn all_data(state: &State) -> BTreeSet<Address> {
     state.resources.keys().cloned().collect()
 }
 
-/// One deploy as the command does it: what was begun is followed to its end, and then a new plan is made and applied,
-/// until there is nothing to do. Returns the outcome of the last plan that had anything in it.
+/// One deploy as the command does it: what was begun is followed to its end, and then a plan is made and applied, until there
+/// is nothing to do, all under one lease.
 pub(in crate::deploy) async fn deploy(site: &Site, graph: &Graph) -> Result<Outcome, apply::Error> {
     let interrupt = CancellationToken::new();
+    let run = Run::begin(site, "a deploy", &interrupt).await?;
+    let mut outcome = run.resume(&interrupt).await?;
     for _ in 0..4 {
-        let resumed = apply::resume(site, &interrupt).await?;
-        if resumed.ending != Ending::Complete {
-            return Ok(resumed);
-        }
-        let stored = site.shelf.read().await?;
-        let seen = refresh::look(site, graph, &stored.state, &|_| true, &interrupt).await;
-        let plan = plan_of(site, graph, &stored.state, &seen);
-        if plan.changes.is_empty() && stored.state.leftovers.is_empty() {
-            return Ok(resumed);
-        }
-        let data = all_data(&stored.state);
-        let outcome = apply::run(site, plan, &data, &interrupt).await?;
         if outcome.ending != Ending::Complete {
-            return Ok(outcome);
+            break;
         }
+        let state = run.state();
+        let seen = refresh::look(site, graph, &state, &|_| true, &interrupt).await;
+        let plan = plan_of(site, graph, &state, &seen);
+        if plan.changes.is_empty() && state.leftovers.is_empty() {
+            break;
+        }
+        outcome = run.apply(&plan, &all_data(&state), &interrupt).await?;
     }
-    panic!("there is always something left to do");
+    run.end().await?;
+    Ok(outcome)
 }
 
 /// One destroy as the command does it.
 pub(in crate::deploy) async fn destroy_all(site: &Site) -> Result<Outcome, apply::Error> {
     let (interrupt, graph) = (CancellationToken::new(), Graph::default());
-    let resumed = apply::resume(site, &interrupt).await?;
+    let removed = apply::remove(site).await?;
+    let nothing = site.shelf.read().await?.state.serial == 0;
+    if nothing {
+        let (done, failed, skipped) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Outcome { ending: Ending::Complete, done, failed, skipped, serial: 0, removed });
+    }
+    let run = Run::begin(site, "a destroy", &interrupt).await?;
+    let resumed = run.resume(&interrupt).await?;
     if resumed.ending != Ending::Complete {
+        run.end().await?;
         return Ok(resumed);
     }
-    let stored = site.shelf.read().await?;
-    let seen = refresh::look(site, &graph, &stored.state, &|_| true, &interrupt).await;
-    let plan = plan_of(site, &graph, &stored.state, &seen);
-    apply::destroy(site, plan, &all_data(&stored.state), &interrupt).await
+    let state = run.state();
+    let seen = refresh::look(site, &graph, &state, &|_| true, &interrupt).await;
+    let plan = plan_of(site, &graph, &state, &seen);
+    let outcome = run.destroy(&plan, &all_data(&state), &interrupt).await?;
+    if outcome.ending != Ending::Complete {
+        run.end().await?;
+        return Ok(outcome);
+    }
+    Ok(Outcome { removed: run.end_for_good().await?, ..outcome })
 }

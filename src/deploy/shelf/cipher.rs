@@ -119,26 +119,26 @@ mod tests {
     #[test]
     fn what_is_sealed_is_opened_at_its_place_by_its_key_alone() {
         let (one, random) = (cipher("1"), Random::seeded(1));
-        let sealed = close(Some(&one), "a", b"state".to_vec(), &random).unwrap();
-        assert!(!sealed.windows(5).any(|window| window == b"state"));
-        assert_eq!(open(Some(&one), "a", sealed.clone()).unwrap(), b"state");
+        let sealed = close(Some(&one), "a", b"hidden".to_vec(), &random).unwrap();
+        assert!(!sealed.windows(6).any(|window| window == b"hidden"));
+        assert_eq!(open(Some(&one), "a", sealed.clone()).unwrap(), b"hidden");
         assert_eq!(open(Some(&one), "b", sealed.clone()), Err(CipherError::Forged));
         assert!(matches!(open(None, "a", sealed.clone()), Err(CipherError::NoKey { .. })));
         assert!(matches!(open(Some(&cipher("2")), "a", sealed.clone()), Err(CipherError::OtherKey { .. })));
-        let again = close(Some(&one), "a", b"state".to_vec(), &random).unwrap();
+        let again = close(Some(&one), "a", b"hidden".to_vec(), &random).unwrap();
         assert_ne!(again, sealed, "a nonce was used twice");
     }
 
     #[test]
     fn every_changed_byte_and_every_cut_is_seen() {
         let (one, random) = (cipher("1"), Random::seeded(1));
-        let sealed = close(Some(&one), "a", b"state".to_vec(), &random).unwrap();
+        let sealed = close(Some(&one), "a", b"hidden".to_vec(), &random).unwrap();
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert_ne!(open(Some(&one), "a", changed).ok().as_deref(), Some(&b"state"[..]), "byte {index}");
+            assert_ne!(open(Some(&one), "a", changed).ok().as_deref(), Some(&b"hidden"[..]), "byte {index}");
             let cut = open(Some(&one), "a", sealed[..index].to_vec());
-            assert_ne!(cut.ok().as_deref(), Some(&b"state"[..]), "cut at {index}");
+            assert_ne!(cut.ok().as_deref(), Some(&b"hidden"[..]), "cut at {index}");
         }
     }
 
