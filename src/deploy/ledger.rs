@@ -148,11 +148,13 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
     hexadecimal(&Sha256::digest(bytes))
 }
 
-/// What the provider is given so that a second call is the first: a UUID (of version 8) made from whose operation it is.
+/// What the provider is given so that a second call is the first: a UUID (of version 8) made from whose operation it is. The
+/// key of the state is in it, because a project that was destroyed and begun anew counts from 1 again, and providers
+/// remember tokens for days.
 #[must_use]
-pub fn token(project: &str, environment: &str, address: &str, number: u64) -> String {
+pub fn token(hash_key: &str, project: &str, environment: &str, address: &str, number: u64) -> String {
     let mut hash = Sha256::new();
-    for part in [project, environment, address] {
+    for part in [hash_key, project, environment, address] {
         // Lengths keep ("ab", "c") and ("a", "bc") apart.
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
@@ -185,8 +187,8 @@ mod tests {
     };
 
     fn entry(number: u64, begun: bool) -> Entry {
-        let token = token("p", "e", "a", number);
-        let operation = Operation { number, act: Act::Create, token, pending: None };
+        let token = token("k", "p", "e", "a", number);
+        let operation = Operation { number, act: Act::Create, token, pending: None, intended: serde_json::Value::Null };
         Entry {
             kind: "k".to_owned(),
             region: "r".to_owned(),
@@ -258,11 +260,16 @@ mod tests {
 
     #[test]
     fn a_token_is_a_uuid_of_whose_it_is() {
-        let one = token("p", "e", "a/b/c", 1);
-        assert_eq!(one, token("p", "e", "a/b/c", 1));
+        let one = token("k", "p", "e", "a/b/c", 1);
+        assert_eq!(one, token("k", "p", "e", "a/b/c", 1));
         assert_eq!((one.len(), &one[14..15]), (36, "8"));
-        for other in [token("p", "e", "a/b/c", 2), token("pe", "", "a/b/c", 1), token("p", "e", "a/b/d", 1)] {
-            assert_ne!(one, other);
+        for (key, project, environment, address, number) in [
+            ("k", "p", "e", "a/b/c", 2),
+            ("k", "pe", "", "a/b/c", 1),
+            ("k", "p", "e", "a/b/d", 1),
+            ("l", "p", "e", "a/b/c", 1),
+        ] {
+            assert_ne!(one, token(key, project, environment, address, number));
         }
     }
 

@@ -39,11 +39,14 @@ pub struct Operation {
     pub number: u64,
     /// What is done.
     pub act: Act,
-    /// What the provider is given so that a second call is the first: a UUID made from project, environment, address
-    /// and number.
+    /// What the provider is given so that a second call is the first: a UUID made from project, environment, address,
+    /// number, and the state's key.
     pub token: String,
     /// The provider's handle, once there is one.
     pub pending: Option<Pending>,
+    /// For a change: what is being set. Whoever goes on takes it for set where the live confirms it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub intended: Value,
 }
 
 /// One resource of the state.

@@ -16,7 +16,7 @@ use crate::{
         event::Doing,
         plan::Planned,
         reference::UNKNOWN,
-        state::{Act, Entry, Record, Standing},
+        state::{Act, Entry, Operation, Record, Standing},
     },
 };
 
@@ -98,7 +98,7 @@ impl Worker<'_> {
         let resolved = self.resolved(planned, first)?;
         let changes = with_values(changes, &resolved.wanted.properties);
         for _ in 0..NEW_OPERATIONS {
-            let operation = self.operation(address, Act::Update);
+            let operation = Operation { intended: resolved.applied.clone(), ..self.operation(address, Act::Update) };
             let token = operation.token.clone();
             // Until it is done, what was set before counts as set.
             let record = Record::Intent { address: address.clone(), entry: Box::new(begun(&entry, operation)) };

@@ -96,6 +96,24 @@ pub(super) fn confirmed(set: &Value, live: &Value) -> Value {
     }
 }
 
+/// What counts as set after a change whose end was not seen: of what was to be set that which the live confirms, and for the
+/// rest what was set before.
+pub(super) fn merged(before: &Value, intended: &Value, live: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (before, intended) else { return before.clone() };
+    let mut merged = serde_json::Map::new();
+    for (key, value) in new {
+        let is_so = live.get(key).is_some_and(|found| confirmed(value, found) == *value);
+        if let Some(kept) = if is_so { Some(value) } else { old.get(key) } {
+            merged.insert(key.clone(), kept.clone());
+        }
+    }
+    // What was to go is still ours to take away where it is still there.
+    for (key, value) in old.iter().filter(|(key, _)| !new.contains_key(*key) && live.get(*key).is_some()) {
+        merged.insert(key.clone(), value.clone());
+    }
+    Value::Object(merged)
+}
+
 fn same(one: Option<&Value>, other: Option<&Value>) -> bool {
     match (one, other) {
         (Some(one), Some(other)) => alike(one, other),
@@ -191,6 +209,15 @@ mod tests {
         assert_eq!(moved(&live, &fine), None);
         assert!(moved(&live, &[change("/size", json!(2), json!(4))]).is_some());
         assert!(moved(&live, &[change("/gone", json!(2), json!(4))]).is_some());
+    }
+
+    #[test]
+    fn what_the_live_confirms_counts_as_set() {
+        let before = json!({ "a": 1, "b": 1, "gone": 1, "stays": 1, "secret": { "$secret": "x", "hash": "old" } });
+        let intended = json!({ "a": 2, "b": 2, "new": 3, "secret": { "$secret": "x", "hash": "new" } });
+        let live = json!({ "a": 2, "b": 1, "stays": 1 });
+        let expected = json!({ "a": 2, "b": 1, "stays": 1, "secret": { "$secret": "x", "hash": "old" } });
+        assert_eq!(merged(&before, &intended, &live), expected);
     }
 
     #[test]

@@ -244,12 +244,12 @@ pub async fn resume(site: &Site, interrupt: &CancellationToken) -> Result<Outcom
 }
 
 /// Removes what is left of the state stores of a project that was destroyed: a removal that was cut off. Returns the places
-/// that were removed; nothing where a state is still in use.
+/// that were removed; `None` where there is a state, and so a destroy has something to do.
 ///
 /// # Errors
 /// [`Error::Shelf`].
-pub async fn remove(site: &Site) -> Result<Vec<String>, Error> {
-    if site.shelf.is_absent().await { Ok(site.shelf.remove_stores().await?) } else { Ok(Vec::new()) }
+pub async fn remove(site: &Site) -> Result<Option<Vec<String>>, Error> {
+    if site.shelf.is_absent().await { Ok(Some(site.shelf.remove_stores().await?)) } else { Ok(None) }
 }
 
 fn nothing_done(serial: u64) -> Outcome {

@@ -4,6 +4,7 @@ use futures_util::FutureExt;
 
 use super::{
     create::Begun,
+    fits,
     remove::Shelf,
     wanted,
     worker::{Followed, Trouble, Worker},
@@ -55,7 +56,7 @@ impl Worker<'_> {
             return Err(Trouble::Stopped);
         }
         let place = (entry.kind.as_str(), entry.region.as_str(), entry.id.as_str());
-        match self.read(address, place, Patience::Question).await {
+        match self.read(address, place, Patience::Appearing).await {
             Ok(live) => {
                 entry.live = live.properties;
                 entry.id = live.id;
@@ -83,8 +84,8 @@ impl Worker<'_> {
         self.finish_creation(address, Begun { entry, operation, resolved, resumed: true }, None, true).await
     }
 
-    /// What was to be changed is not in the journal, and need not be: what is live tells the next plan. What was set before
-    /// counts as set, so what the cloud never tells is set again.
+    /// The next plan does what is left to do: what is live tells it. What was to be set counts as set where the live
+    /// confirms it, so what the cloud never tells is set again.
     async fn resume_change(
         &self,
         address: &Address,
@@ -92,10 +93,14 @@ impl Worker<'_> {
         mut entry: Entry,
         operation: Operation,
     ) -> Result<(), Trouble> {
+        let intended = operation.intended.clone();
         self.follow_resumed(address, shelf, operation).await?;
         let place = (entry.kind.as_str(), entry.region.as_str(), entry.id.as_str());
         match self.read(address, place, Patience::Question).await {
-            Ok(live) => entry.live = live.properties,
+            Ok(live) => {
+                entry.applied = fits::merged(&entry.applied, &intended, &live.properties);
+                entry.live = live.properties;
+            }
             // The next look finds that it is gone.
             Err(failure) if failure.kind == FailureKind::NotFound => {}
             Err(failure) => return Err(Trouble::Unclear(failure)),

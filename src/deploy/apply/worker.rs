@@ -49,6 +49,7 @@ pub(super) struct Worker<'a> {
     pub(super) stop: CancellationToken,
     pub(super) data_may_go: &'a BTreeSet<Address>,
     numbers: AtomicU64,
+    hash_key: String,
 }
 
 /// How an operation that was followed ended.
@@ -74,16 +75,19 @@ impl<'a> Worker<'a> {
         stop: CancellationToken,
         data_may_go: &'a BTreeSet<Address>,
     ) -> Self {
-        let last = session.state().last_operation;
-        Self { site, session, stop, data_may_go, numbers: AtomicU64::new(last) }
+        let (last, hash_key) = {
+            let state = session.state();
+            (state.last_operation, state.hash_key.clone())
+        };
+        Self { site, session, stop, data_may_go, numbers: AtomicU64::new(last), hash_key }
     }
 
     /// The number and token of a new operation. The number becomes durable with the intent that bears it.
     pub(super) fn operation(&self, address: &Address, act: Act) -> Operation {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed) + 1;
         let (project, environment) = (&self.site.project.settings.project.name, &self.site.environment);
-        let token = ledger::token(project, environment, &address.to_string(), number);
-        Operation { number, act, token, pending: None }
+        let token = ledger::token(&self.hash_key, project, environment, &address.to_string(), number);
+        Operation { number, act, token, pending: None, intended: serde_json::Value::Null }
     }
 
     pub(super) fn plane(&self, cloud: &str) -> Result<&'a dyn ControlPlane, Trouble> {

@@ -442,7 +442,8 @@ fn what_was_begun_is_followed_to_its_end_before_anything_else() {
     let mut world = World::default();
     world.want("a/s/b", "bucket", json!({ "Name": "x" })).have("a/s/b", "bucket", json!({}), json!({}));
     world.want("a/s/c", "bucket", json!({ "Name": "c", "Of": "${a/s/b.Arn}" }));
-    let operation = Operation { number: 1, act: Act::Create, token: "t".to_owned(), pending: None };
+    let operation =
+        Operation { number: 1, act: Act::Create, token: "t".to_owned(), pending: None, intended: Value::Null };
     world.entries.get_mut(&at("a/s/b")).unwrap().standing = Standing::Begun(operation);
     let plan = world.plan();
     assert_eq!(of(&plan, "a/s/b").action, Action::Resume);

@@ -289,9 +289,7 @@ pub(in crate::deploy) async fn deploy(site: &Site, graph: &Graph) -> Result<Outc
 /// One destroy as the command does it.
 pub(in crate::deploy) async fn destroy_all(site: &Site) -> Result<Outcome, apply::Error> {
     let (interrupt, graph) = (CancellationToken::new(), Graph::default());
-    let removed = apply::remove(site).await?;
-    let nothing = site.shelf.read().await?.state.serial == 0;
-    if nothing {
+    if let Some(removed) = apply::remove(site).await? {
         let (done, failed, skipped) = (Vec::new(), Vec::new(), Vec::new());
         return Ok(Outcome { ending: Ending::Complete, done, failed, skipped, serial: 0, removed });
     }

@@ -112,6 +112,17 @@ fn reference(goal: Goal) -> Reference {
     })
 }
 
+/// Shows only what differs.
+fn assert_same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    found: &BTreeMap<String, T>,
+    expected: &BTreeMap<String, T>,
+) {
+    for name in found.keys().chain(expected.keys()) {
+        assert_eq!(found.get(name), expected.get(name), "{what}: {name}");
+    }
+}
+
 /// Dies at one step, again at a seeded step of the next life, and goes on to the end in the one after.
 fn crash(goal: Goal, dies_at: u64, late: bool, reference: &Reference) {
     let what = format!("{goal:?} killed at step {dies_at} of {}, late {late}", reference.steps);
@@ -132,9 +143,9 @@ fn crash(goal: Goal, dies_at: u64, late: bool, reference: &Reference) {
         // What was sent by the dead arrives.
         tokio::time::sleep(std::time::Duration::from_secs(200)).await;
         let stands = standing(&scene.world);
-        assert_eq!(stands, reference.standing, "{what}");
+        assert_same(&what, &stands, &reference.standing);
         let state = state_of(&scene).await;
-        assert_eq!(remembered(&scene.world, &state), reference.remembered, "{what}");
+        assert_same(&what, &remembered(&scene.world, &state), &reference.remembered);
         let made = scene.world.made.lock().unwrap().clone();
         let twice: Vec<_> = made.iter().filter(|(_, times)| **times > 1).collect();
         assert!(twice.is_empty(), "{what}: made twice: {twice:?}");
