@@ -188,12 +188,12 @@ impl<'a> Run<'a> {
 /// also in the middle: what was begun then is in the journal, and the next run goes on with it.
 pub async fn run(
     site: &Site,
-    plan: &Plan,
+    plan: Plan,
     data_may_go: &BTreeSet<Address>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome, Error> {
     let run = Run::begin(site, "a deploy", interrupt).await?;
-    let outcome = run.apply(plan, data_may_go, interrupt).await;
+    let outcome = run.apply(&plan, data_may_go, interrupt).await;
     end(run, outcome).await
 }
 
@@ -211,7 +211,7 @@ async fn end(run: Run<'_>, outcome: Result<Outcome, Error>) -> Result<Outcome, E
 /// As [`run`], and [`shelf::Error::Remove`] when a state store could not be removed; calling it again goes on.
 pub async fn destroy(
     site: &Site,
-    plan: &Plan,
+    plan: Plan,
     data_may_go: &BTreeSet<Address>,
     interrupt: &CancellationToken,
 ) -> Result<Outcome, Error> {
@@ -219,7 +219,7 @@ pub async fn destroy(
         return Ok(Outcome { removed: site.shelf.remove_stores().await?, ..nothing_done(0) });
     }
     let run = Run::begin(site, "a destroy", interrupt).await?;
-    match run.destroy(plan, data_may_go, interrupt).await {
+    match run.destroy(&plan, data_may_go, interrupt).await {
         Ok(outcome) if outcome.ending == Ending::Complete => {
             let serial = run.session.state().serial;
             Ok(Outcome { removed: run.end_for_good().await?, serial, ..outcome })

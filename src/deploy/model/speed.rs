@@ -147,7 +147,7 @@ async fn twice(site: &Site, count: usize) -> [Duration; 2] {
         assert_eq!(plan.changes.len(), if round == 0 { count } else { 0 });
         if round == 0 {
             let begun = Instant::now();
-            let outcome = apply::run(site, &plan, &BTreeSet::new(), &interrupt).await.unwrap();
+            let outcome = apply::run(site, plan, &BTreeSet::new(), &interrupt).await.unwrap();
             assert_eq!(outcome.ending, Ending::Complete);
             *took = begun.elapsed();
         } else {
@@ -181,7 +181,7 @@ async fn calls_that_take_a_second_are_made_at_a_time() {
     let seen = refresh::look(&mine, &graph, &state, &|_| true, &interrupt).await;
     let plan = plan_of(&mine, &graph, &state, &seen);
     let started = tokio::time::Instant::now();
-    apply::run(&mine, &plan, &BTreeSet::new(), &interrupt).await.unwrap();
+    apply::run(&mine, plan, &BTreeSet::new(), &interrupt).await.unwrap();
     let took = started.elapsed();
     // Time is simulated: this is the schedule, not the machine.
     assert!(took >= Duration::from_secs(1) && took < Duration::from_millis(1300), "{took:?}");

@@ -85,14 +85,14 @@ async fn a_plan_for_a_state_that_has_moved_is_refused() {
     assert_eq!(deploy(&site(&scene), &graph(false)).await.unwrap().ending, Ending::Complete);
     let before = scene.world.things().len();
     let (nothing, interrupt) = (BTreeSet::new(), CancellationToken::new());
-    let refused = apply::run(&mine, &plan, &nothing, &interrupt).await.unwrap_err();
+    let refused = apply::run(&mine, plan.clone(), &nothing, &interrupt).await.unwrap_err();
     assert!(matches!(refused, apply::Error::Moved { planned: 0, now } if now > 0) && refused.is_guard());
     assert!(refused.next_step().unwrap().contains("wildcam plan"));
     assert_eq!(scene.world.things().len(), before);
     let other = Plan { project: "other".to_owned(), ..plan.clone() };
-    assert!(matches!(apply::run(&mine, &other, &nothing, &interrupt).await, Err(apply::Error::OtherProject { .. })));
+    assert!(matches!(apply::run(&mine, other, &nothing, &interrupt).await, Err(apply::Error::OtherProject { .. })));
     let without = Plan { without: BTreeSet::from(["c".to_owned()]), ..plan };
-    assert!(matches!(apply::run(&mine, &without, &nothing, &interrupt).await, Err(apply::Error::OtherClouds { .. })));
+    assert!(matches!(apply::run(&mine, without, &nothing, &interrupt).await, Err(apply::Error::OtherClouds { .. })));
     // None of that kept the lease.
     let started = Instant::now();
     deploy(&site(&scene), &graph(true)).await.unwrap();
@@ -122,7 +122,7 @@ async fn what_somebody_else_made_in_the_meantime_is_offered_and_not_taken() {
     let plan = planned(&mine, &graph(false)).await;
     let owner = Owner { project: "other".to_owned(), environment: "default".to_owned(), address: at("a/stack/net") };
     scene.world.plant("a", "m.name", "a-stack-net", Some(owner));
-    let outcome = apply::run(&mine, &plan, &BTreeSet::new(), &CancellationToken::new()).await.unwrap();
+    let outcome = apply::run(&mine, plan, &BTreeSet::new(), &CancellationToken::new()).await.unwrap();
     let failed = outcome.failed.iter().find(|failed| failed.address == at("a/stack/net")).unwrap();
     assert_eq!(failed.failure.kind, FailureKind::Exists);
     assert!(failed.failure.message.contains("it belongs to other"), "{}", failed.failure.message);
@@ -171,7 +171,7 @@ async fn an_interruption_begins_nothing_new_and_the_next_run_goes_on() {
         });
         let mine = scene.site_with(&scene.process(None, false), listener);
         let plan = planned(&mine, &graph(false)).await;
-        let outcome = apply::run(&mine, &plan, &BTreeSet::new(), &interrupt).await.unwrap();
+        let outcome = apply::run(&mine, plan, &BTreeSet::new(), &interrupt).await.unwrap();
         assert_eq!(outcome.ending, Ending::Interrupted);
         assert!(outcome.done.len() >= after && outcome.done.len() < 40 && !outcome.skipped.is_empty());
         let outcome = deploy(&site(&scene), &graph(false)).await.unwrap();
@@ -272,7 +272,7 @@ async fn what_changed_behind_our_back_is_drift() {
     // A plan that was made before somebody changed it does not overwrite that.
     let plan = planned(&mine, &graph(true)).await;
     scene.world.meddle("a", "a-stack-net", |thing| thing.properties["Size"] = json!(77));
-    let outcome = apply::run(&mine, &plan, &BTreeSet::new(), &interrupt).await.unwrap();
+    let outcome = apply::run(&mine, plan, &BTreeSet::new(), &interrupt).await.unwrap();
     let failed = outcome.failed.iter().find(|failed| failed.address == at("a/stack/net")).unwrap();
     assert!(failed.failure.message.contains("no longer fits"), "{}", failed.failure.message);
 }
@@ -335,7 +335,7 @@ async fn data_goes_only_where_it_was_named_and_a_destroy_removes_the_stores_last
     deploy(&mine, &graph(false)).await.unwrap();
     let plan = planned(&mine, &Graph::default()).await;
     let named = BTreeSet::from([at("a/stack/bucket")]);
-    let outcome = apply::destroy(&mine, &plan, &named, &interrupt).await.unwrap();
+    let outcome = apply::destroy(&mine, plan, &named, &interrupt).await.unwrap();
     let failed: BTreeSet<String> = outcome.failed.iter().map(|failed| failed.address.to_string()).collect();
     assert_eq!(failed, BTreeSet::from(["b/stack/bucket", "c/stack/bucket"].map(str::to_owned)));
     assert!(outcome.removed.is_empty());
@@ -378,7 +378,7 @@ async fn no_secret_is_in_the_state_and_a_changed_one_is_set_again() {
     assert_eq!(plan.changes.len(), 3, "{:?}", plan.changes);
     // It changes once more between the plan and the apply.
     scene.password = "closed".to_owned();
-    let outcome = apply::run(&site(&scene), &plan, &BTreeSet::new(), &CancellationToken::new()).await.unwrap();
+    let outcome = apply::run(&site(&scene), plan, &BTreeSet::new(), &CancellationToken::new()).await.unwrap();
     assert!(outcome.failed.len() == 3 && outcome.failed[0].failure.message.contains("secret that has changed"));
     deploy(&site(&scene), &graph(false)).await.unwrap();
     let passwords = scene.world.things().into_iter().filter_map(|(_, thing)| thing.properties.get("Password").cloned());
