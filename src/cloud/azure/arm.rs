@@ -54,6 +54,15 @@ impl Arm {
         ids::url(&self.endpoint, id, api_version)
     }
 
+    /// An address with further parts behind its path.
+    pub(super) fn joined(&self, base: &Url, parts: &[&str]) -> Url {
+        let mut url = base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(parts);
+        }
+        url
+    }
+
     /// What tokens for the control plane are for.
     fn scope(&self) -> String {
         format!("{}/.default", self.endpoint.as_str().trim_end_matches('/'))

@@ -17,6 +17,11 @@ const ADDRESS: &str = "wildcam-address";
 /// What a role assignment says of itself: it bears no tags, and has a description.
 const DESCRIBED: &str = "Microsoft.Authorization/roleAssignments";
 
+/// Where a role assignment names its role: templates write `/providers/...`, since they do not know the subscription, and
+/// Azure gives it back below the subscription.
+const ROLE: &str = "/properties/roleDefinitionId";
+const ROLES: &str = "/providers/Microsoft.Authorization/roleDefinitions/";
+
 /// What stands in our properties and not in Azure's bodies.
 const OURS: [&str; 3] = ["name", "resourceGroup", "scope"];
 
@@ -80,6 +85,12 @@ fn mark(kind: &str, route: Route, owner: &Owner, body: &mut Map<String, Value>) 
     }
 }
 
+/// A role's name as templates write it.
+fn short_role(text: &str) -> Option<String> {
+    let at = text.to_ascii_lowercase().find(&ROLES.to_ascii_lowercase())?;
+    Some(format!("{ROLES}{}", text.get(at + ROLES.len()..)?))
+}
+
 /// The body that makes `wanted`.
 pub(super) fn of_wanted(wanted: &Wanted, route: Route) -> Value {
     let mut body = match wanted.body() {
@@ -105,6 +116,13 @@ pub(super) fn region(text: &str) -> String {
 pub(super) fn live(kind: &str, route: Route, asked_region: &str, body: Value) -> Option<Live> {
     let id = body.get("id").and_then(Value::as_str)?.to_owned();
     let owner = owner(kind, &body);
+    let mut body = body;
+    if kind.eq_ignore_ascii_case(DESCRIBED)
+        && let Some(Value::String(role)) = body.pointer_mut(ROLE)
+        && let Some(short) = short_role(role)
+    {
+        *role = short;
+    }
     let Value::Object(mut properties) = body else { return None };
     let etag = ["etag", "eTag"].iter().find_map(|key| properties.get(*key).and_then(Value::as_str)).map(str::to_owned);
     properties.insert("name".to_owned(), Value::String(ids::name(&id)));
@@ -154,6 +172,8 @@ pub(super) fn merged(current: &Value, wanted: &Wanted, changes: &[Change], rules
     }
     // Azure tells none of these, and a PUT without them would take them away.
     for pointer in &rules.write_only {
+        // Inside a list: the list as a whole, as with changes.
+        let pointer = pointer.split("/*").next().unwrap_or_default();
         if let Some(value) = source.pointer(pointer) {
             let place: Vec<String> = split(pointer).into_iter().map(unescape).collect();
             set(&mut body, &place, value.clone());
@@ -278,6 +298,14 @@ mod tests {
         let body = of_wanted(&wanted, Route::Extension);
         assert_eq!(body["properties"]["description"], "wildcam p/default/az/storage/x");
         assert_eq!(owner(DESCRIBED, &body), Some(wanted.owner));
+        let told = json!({ "id": "/subscriptions/s/providers/Microsoft.Authorization/roleAssignments/n",
+            "properties": { "roleDefinitionId":
+                "/subscriptions/s/providers/microsoft.authorization/roleDefinitions/1-2" } });
+        let live = live(DESCRIBED, Route::Extension, "global", told).unwrap();
+        assert_eq!(
+            live.properties["properties"]["roleDefinitionId"],
+            "/providers/Microsoft.Authorization/roleDefinitions/1-2"
+        );
     }
 
     #[test]

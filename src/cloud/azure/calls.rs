@@ -37,6 +37,15 @@ impl Azure {
 
     pub(super) async fn locate_one(&self, wanted: &Wanted) -> Result<Option<Live>, Failure> {
         let id = self.id_of(wanted)?;
+        if special::is_named_by_azure(wanted) {
+            let mut found = self.same_replication(wanted, &id).await?;
+            if let Some(live) = &mut found
+                && self.is_ours_by_place(&id, wanted).await?
+            {
+                live.owner = Some(wanted.owner.clone());
+            }
+            return Ok(found);
+        }
         match self.read_one(&wanted.kind, &wanted.region, &id).await {
             Ok(mut live) => {
                 if live.owner.is_none() && self.is_ours_by_place(&id, wanted).await? {
@@ -174,7 +183,8 @@ impl Azure {
                 return Ok(Step::Done { id: live.id.clone(), live: Some(live) });
             }
         }
-        let body = body::of_wanted(wanted, route);
+        let mut body = body::of_wanted(wanted, route);
+        special::complete(&wanted.kind, &self.arm.subscription, &mut body, self.clock.timestamp());
         let url = self.arm.at(&id, &rules.api_version);
         let answer =
             match self.arm.ask(Ask { call: &call, method: Method::PUT, url, body: Some(&body), etag: None }).await {
@@ -222,6 +232,9 @@ impl Azure {
             let message = format!("Azure deletes it with what it holds ({}), without asking", rules.holds);
             return Err(Failure::new(FailureKind::Protected, call, message)
                 .next_step("name it with --allow-data-loss where that is meant"));
+        }
+        if live.kind == special::GROUP {
+            self.refuse_a_full_group(&call, live).await?;
         }
         if special::goes_with_its_parent(&live.kind) {
             return Ok(Step::Done { id: String::new(), live: None });

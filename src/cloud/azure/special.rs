@@ -17,7 +17,9 @@ const SECRET: &str = "Microsoft.KeyVault/vaults/secrets";
 const BLOB_SERVICE: &str = "Microsoft.Storage/storageAccounts/blobServices";
 const LIFECYCLE: &str = "Microsoft.Storage/storageAccounts/managementPolicies";
 const IMMUTABILITY: &str = "Microsoft.Storage/storageAccounts/blobServices/containers/immutabilityPolicies";
+const REPLICATION: &str = "Microsoft.Storage/storageAccounts/objectReplicationPolicies";
 const POSTGRES: &str = "Microsoft.DBforPostgreSQL/flexibleServers";
+const BUDGET: &str = "Microsoft.Consumption/budgets";
 
 /// The api-version of providers and their registration.
 pub(super) const PROVIDERS_API: &str = "2025-04-01";
@@ -40,7 +42,7 @@ pub(super) fn kind_of(id: &str) -> Option<&'static str> {
 
 /// One call lists all of them below the subscription.
 pub(super) fn is_listed_below(kind: &str) -> bool {
-    kind == ASSIGNMENT || kind == "Microsoft.Authorization/locks"
+    kind == ASSIGNMENT
 }
 
 /// Azure has no list of them: there is one, by a fixed name, in what it stands in.
@@ -83,7 +85,64 @@ pub(super) fn is_in_a_vault(kind: &str) -> bool {
     matches!(kind, KEY | SECRET)
 }
 
+/// What Azure wants in a new resource and a template cannot know.
+pub(super) fn complete(kind: &str, subscription: &str, body: &mut Value, now: jiff::Timestamp) {
+    if kind == ASSIGNMENT
+        && let Some(Value::String(role)) = body.pointer_mut("/properties/roleDefinitionId")
+        && role.starts_with("/providers/")
+    {
+        *role = format!("/subscriptions/{subscription}{role}");
+    }
+    if kind == BUDGET
+        && let Some(Value::Object(properties)) = body.get_mut("properties")
+    {
+        // The first day of the current month: another is refused.
+        let month = now.to_zoned(jiff::tz::TimeZone::UTC).date().first_of_month();
+        properties
+            .entry("timePeriod")
+            .or_insert_with(|| serde_json::json!({ "startDate": format!("{month}T00:00:00Z") }));
+    }
+}
+
+/// Whether a resource is found by what it says, since Azure gives it a name of its own.
+pub(super) fn is_named_by_azure(wanted: &Wanted) -> bool {
+    let name = wanted.properties.get("name").and_then(Value::as_str).unwrap_or_default();
+    wanted.kind == REPLICATION && name.ends_with("/default")
+}
+
 impl Azure {
+    /// The policy on the receiving account between the same two accounts.
+    pub(super) async fn same_replication(&self, wanted: &Wanted, id: &str) -> Result<Option<Live>, Failure> {
+        let call = format!("LIST {REPLICATION}");
+        let (collection, _) = id.rsplit_once('/').unwrap_or_default();
+        let url = self.arm.at(collection, &self.rules(REPLICATION)?.api_version);
+        let found = match self.arm.pages(&call, url).await {
+            Ok(found) => found,
+            Err(failure) if failure.kind == FailureKind::NotFound => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        // Azure tells accounts by their names or by their ids.
+        let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let account = |of: &Value, pointer: &str| of.pointer(pointer).and_then(Value::as_str).map(last);
+        let same = found.into_iter().find(|told| {
+            ["/properties/sourceAccount", "/properties/destinationAccount"]
+                .iter()
+                .all(|pointer| account(told, pointer) == account(&wanted.properties, pointer))
+        });
+        Ok(same.and_then(|told| super::body::live(REPLICATION, ids::Route::Child, &wanted.region, told)))
+    }
+
+    /// A group goes with everything in it: what is left there was made by somebody else.
+    pub(super) async fn refuse_a_full_group(&self, call: &str, live: &Live) -> Result<(), Failure> {
+        let url = self.arm.at(&format!("{}/resources", live.id), PROVIDERS_API);
+        let left = self.arm.pages("LIST resources of the group", url).await?;
+        let Some(first) = left.first() else { return Ok(()) };
+        let first = first.get("id").and_then(Value::as_str).unwrap_or("one without an id");
+        let message = format!("the group still holds {} resources, such as `{first}`", left.len());
+        Err(Failure::new(FailureKind::Protected, call, message)
+            .next_step("move or delete them first: the group would take them with it"))
+    }
+
     /// Deletes a key or secret at the vault itself. It is kept there for the vault's retention, and blocks its name.
     pub(super) async fn remove_from_vault(&self, call: &str, live: &Live) -> Result<Step, Failure> {
         let name = ids::name(&live.id);
@@ -94,7 +153,8 @@ impl Azure {
         let about = self.read_one(VAULT, &live.region, parent).await?;
         let uri = about.properties.pointer("/properties/vaultUri").and_then(Value::as_str).unwrap_or_default();
         let mut url = match &self.vault {
-            Some(url) => url.clone(),
+            // An emulator has the vault in the path.
+            Some(url) => self.arm.joined(url, &[vault]),
             None => Url::parse(uri)
                 .ok()
                 .filter(|url| url.scheme() == "https" && url.host_str().is_some_and(|host| is_vault_host(host, vault)))
