@@ -5,3 +5,4 @@ pub mod gateway_secrets;
 pub mod graph;
 pub mod plan;
 pub mod state;
+pub mod validate;
