@@ -2,8 +2,10 @@
 //! prose. They lie in templates/schemas/, so that a template can be checked without a network.
 
 mod aws;
+mod azure;
 mod fetch;
 mod format;
+mod gcp;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +25,8 @@ use format::Draft;
 #[serde(deny_unknown_fields)]
 struct Wanted {
     aws: Aws,
+    azure: Vec<azure::Package>,
+    gcp: Gcp,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +35,14 @@ struct Aws {
     package: String,
     version: String,
     types: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gcp {
+    package: String,
+    version: String,
+    types: BTreeMap<String, gcp::Kind>,
 }
 
 /// Writes the files, and the list that embeds them. Files of types that are not wanted any more go.
@@ -45,9 +57,14 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
     let packages = Packages::open(workspace)?;
     let unpacked = packages.python(&wanted.aws.package, &wanted.aws.version)?;
     let aws = aws::drafts(&unpacked, &wanted.aws.package, &wanted.aws.version, &wanted.aws.types)?;
+    let azure = azure::drafts(&packages, &wanted.azure)?;
+    let unpacked = packages.python(&wanted.gcp.package, &wanted.gcp.version)?;
+    let gcp = gcp::drafts(&unpacked, &wanted.gcp.package, &wanted.gcp.version, &wanted.gcp.types)?;
     let root = workspace.root().join("templates/schemas");
     let mut embedded = BTreeMap::new();
-    embedded.insert("aws", write(&root.join("aws"), &aws)?);
+    for (provider, drafts) in [("aws", aws), ("azure", azure), ("gcp", gcp)] {
+        embedded.insert(provider, write(&root.join(provider), &drafts)?);
+    }
     embed(workspace, &embedded)
 }
 
