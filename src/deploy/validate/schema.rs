@@ -233,6 +233,14 @@ pub struct Node {
     pub discriminator: Option<Discriminator>,
 }
 
+impl Node {
+    /// Whether it says nothing: any value will do.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.types.list().is_empty() && self.properties.is_empty() && self.reference.is_none() && self.discriminator.is_none()
+    }
+}
+
 impl Schema {
     /// The schema of a type; `None` where wildcam has none. Read when it is first asked for.
     ///
@@ -287,7 +295,8 @@ impl Schema {
             return Some(child);
         }
         let is_index = key == "*" || key.bytes().all(|byte| byte.is_ascii_digit());
-        node.items.as_deref().filter(|_| is_index).or(node.additional.as_deref())
+        let any = node.is_any().then_some(node);
+        node.items.as_deref().filter(|_| is_index).or(node.additional.as_deref()).or(any)
     }
 
     /// Whether one of `pointers` stands for `pointer` or for something that holds it.
