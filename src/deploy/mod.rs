@@ -3,6 +3,9 @@
 
 pub mod gateway_secrets;
 pub mod graph;
+mod names;
 pub mod plan;
+pub mod reference;
 pub mod state;
+pub mod template;
 pub mod validate;
