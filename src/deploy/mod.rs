@@ -20,3 +20,4 @@ pub mod site;
 pub mod selector;
 pub mod state;
 pub mod template;
+pub mod validate;
