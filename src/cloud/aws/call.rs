@@ -1,23 +1,15 @@
 //! One signed call, in each of the protocols that the services speak.
 
-use std::{
-    sync::Arc,
-    time::{Duration, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
-use aws_sigv4::{
-    http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-        UriPathNormalizationMode, sign,
-    },
-    sign::v4,
-};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
 use super::{
+    account::Account,
     credentials::Chain,
-    endpoint::{self, Endpoints, Service},
+    endpoint::{Endpoints, Service},
     failure,
     xml::Element,
 };
@@ -26,6 +18,7 @@ use crate::{
     cloud::{
         control::{Failure, FailureKind},
         rest::{self, Answer},
+        s3::{Scope, sign},
     },
 };
 
@@ -42,6 +35,10 @@ pub(super) struct Wire {
     pub(super) clock: Clock,
     /// The region of what has none, and of the account's own calls.
     pub(super) home: String,
+    /// The account that wildcam.toml names.
+    pub(super) declared: Option<String>,
+    /// The account that the credentials open, once it was asked for.
+    pub(super) found: OnceCell<Account>,
 }
 
 /// One request before it is signed.
@@ -86,38 +83,14 @@ impl Wire {
         let (address, region) = self.endpoints.of(plain.service, plain.region, &self.home)?;
         let address = format!("{address}{}", plain.path);
         let identity = self.chain.identity().await?;
-        let mut settings = SigningSettings::default();
-        if plain.service == endpoint::S3 {
-            settings.percent_encoding_mode = PercentEncodingMode::Single;
-            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-            settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        }
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&region)
-            .name(plain.service.signing)
-            .time(UNIX_EPOCH + Duration::from_millis(self.clock.unix_ms()))
-            .settings(settings)
-            .build()
-            .map_err(|error| invalid(error.to_string()))?
-            .into();
-        let headers = plain.headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let body = SignableBody::Bytes(&plain.body);
-        let signable = SignableRequest::new(plain.method.as_str(), address.as_str(), headers, body)
-            .map_err(|error| invalid(error.to_string()))?;
-        let (instructions, _) = sign(signable, &params).map_err(|error| invalid(error.to_string()))?.into_parts();
         let url: url::Url = address.parse().map_err(|error: url::ParseError| invalid(error.to_string()))?;
         let mut request = reqwest::Request::new(plain.method, url);
         for (name, value) in &plain.headers {
             let value = HeaderValue::from_str(value).map_err(|error| invalid(error.to_string()))?;
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
-        for (name, value) in instructions.headers() {
-            let name: HeaderName = name.parse().map_err(|_| invalid(format!("`{name}` is no header")))?;
-            let mut value = HeaderValue::from_str(value).map_err(|error| invalid(error.to_string()))?;
-            value.set_sensitive(true);
-            request.headers_mut().insert(name, value);
-        }
+        let scope = Scope { service: plain.service.signing, region: &region, unix_ms: self.clock.unix_ms() };
+        sign(&mut request, &plain.body, &identity, &scope).map_err(invalid)?;
         *request.body_mut() = Some(plain.body.into());
         Ok(request)
     }
@@ -202,8 +175,7 @@ fn read(call: &str, answer: &Answer) -> Result<Element, Failure> {
     if answer.body.is_empty() {
         return Ok(Element::default());
     }
-    let text = String::from_utf8_lossy(&answer.body);
-    Element::parse(&text)
+    Element::parse(&answer.body)
         .map_err(|why| Failure::new(FailureKind::Unavailable, call, format!("the answer is no XML: {why}")))
 }
 

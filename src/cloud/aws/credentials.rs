@@ -6,10 +6,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_config::{default_provider::credentials::DefaultCredentialsChain, imds, provider_config::ProviderConfig};
+use aws_config::{Region, default_provider::credentials::DefaultCredentialsChain, imds, provider_config::ProviderConfig};
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 use aws_smithy_runtime_api::client::identity::Identity;
-use aws_types::region::Region;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -20,6 +19,7 @@ use crate::{
         Lookup,
         control::{Failure, FailureKind},
         rest,
+        s3::Keys,
     },
 };
 
@@ -202,9 +202,8 @@ impl Chain {
             }
             return Err(failure);
         }
-        let text = String::from_utf8_lossy(&answer.body);
         let unreadable = |why: String| Failure::new(FailureKind::Unavailable, call, why);
-        let root = Element::parse(&text).map_err(unreadable)?;
+        let root = Element::parse(&answer.body).map_err(unreadable)?;
         let found = root.find("Credentials");
         let field = |name: &str| found.and_then(|found| found.text_at(name)).map(str::to_owned);
         let (Some(id), Some(secret), Some(session)) =
@@ -214,6 +213,13 @@ impl Chain {
         };
         let end = field("Expiration").and_then(|text| text.parse::<jiff::Timestamp>().ok());
         Ok(Credentials::new(id, secret, Some(session), end.map(SystemTime::from), "web-identity"))
+    }
+}
+
+#[async_trait::async_trait]
+impl Keys for Chain {
+    async fn identity(&self) -> Result<Identity, Failure> {
+        Self::identity(self).await
     }
 }
 

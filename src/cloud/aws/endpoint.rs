@@ -46,7 +46,7 @@ const ALL: [Service; 8] = [S3, EC2, STS, ECR, CLOUD_CONTROL, QUOTAS, IAM, ROUTE5
 pub(super) struct Partition {
     /// As in ARNs.
     pub(super) name: &'static str,
-    domain: &'static str,
+    pub(super) domain: &'static str,
     /// Where requests to services without regions are signed for.
     pub(super) home: &'static str,
 }

@@ -39,7 +39,7 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         return Kind::NotYet;
     }
     match plain {
-        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidClientTokenId" | "InvalidCredentials"
+        "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId" | "InvalidCredentials"
         | "SignatureDoesNotMatch" | "UnrecognizedClient" | "InvalidAccessKeyId" | "AuthFailure"
         | "IncompleteSignature" | "MissingAuthenticationToken" | "InvalidToken" | "TokenRefreshRequired"
         | "RequestTimeTooSkewed" | "InvalidIdentityToken" | "IDPRejectedClaim" | "NotSignedUp" => Kind::Credentials,
@@ -49,9 +49,9 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         "OptInRequired" | "TypeNotFound" | "UnsupportedAction" | "UnsupportedOperation" | "Unsupported"
         | "PrivateType" | "UnknownOperation" | "InvalidAction" | "NotImplemented" | "RegionDisabled"
         | "UnsupportedFeature" | "FeatureNotAvailable" => Kind::Unsupported,
-        "Throttling" | "ThrottledException" | "Throttled" | "RequestLimitExceeded" | "RequestThrottled"
+        "Throttling" | "Throttled" | "RequestLimitExceeded" | "RequestThrottled"
         | "TooManyRequests" | "SlowDown" | "BandwidthLimitExceeded" | "PriorRequestNotComplete"
-        | "LimitExceededRate" | "EC2ThrottledException" => Kind::Throttled,
+        | "EC2Throttled" => Kind::Throttled,
         "ConcurrentOperation" | "ConcurrentModification" | "ResourceConflict" | "OperationAborted"
         | "ConditionalRequestConflict" | "Conflict" | "ResourceInUseTemporarily" | "IncorrectState" | "InvalidState"
         | "InvalidDBInstanceState" | "ServerTooBusy" | "ConflictingOperation" | "ReplicationOperationNotAllowed" => {
@@ -65,12 +65,7 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "EntityAlreadyExists" | "AlreadyExists"
         | "HostedZoneAlreadyExists" | "RouteAlreadyExists" | "Resource.AlreadyAssociated" | "ResourceExists"
         | "ResourceAlreadyExists" | "RepositoryAlreadyExists" => Kind::Exists,
-        "InvalidBucketState" | "OperationNotPermitted" | "BucketNotEmpty" | "DeleteConflict" | "HostedZoneNotEmpty"
-        | "DependencyViolation" | "RepositoryNotEmpty"
-            if plain != "DependencyViolation" && plain != "DeleteConflict" =>
-        {
-            Kind::Protected
-        }
+        "OperationNotPermitted" | "BucketNotEmpty" | "HostedZoneNotEmpty" | "RepositoryNotEmpty" => Kind::Protected,
         // Whatever hangs on it goes in its own turn; until the service has seen that, it is in use.
         "DependencyViolation" | "DeleteConflict" => Kind::Busy,
         // It may stand there, half done; only a look tells.
@@ -92,6 +87,7 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
             429 => Kind::Throttled,
             500..=599 => Kind::Unavailable,
             _ if text.contains("already exists") => Kind::Exists,
+            _ if text.contains("but it was not found") => Kind::NotFound,
             _ if text.contains("not available in") || text.contains("not supported in") => Kind::Unsupported,
             _ => Kind::Invalid,
         },
@@ -130,7 +126,7 @@ fn is_protection(text: &str) -> bool {
     text.contains("deletion protection")
         || text.contains("delete protected")
         || text.contains("object lock")
-        || text.contains("images still in")
+        || text.contains("still contains images")
         || text.contains("must be empty")
 }
 
@@ -185,7 +181,7 @@ pub(super) fn from_answer(call: &str, answer: &Answer) -> Failure {
         let field = |names: &[&str]| names.iter().find_map(|name| json.get(name)?.as_str()).unwrap_or_default().to_owned();
         code = field(&["__type", "code", "Code"]);
         message = field(&["message", "Message"]);
-    } else if let Ok(root) = Element::parse(&text) {
+    } else if let Ok(root) = Element::parse(&answer.body) {
         let error = if root.name == "Error" { Some(&root) } else { root.find("Error") };
         if let Some(error) = error {
             code = error.text_at("Code").unwrap_or_default().to_owned();
