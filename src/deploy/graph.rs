@@ -20,7 +20,7 @@ pub struct Place {
 /// A reference is `${...}` in any string: `${name}` the id of a resource of the same stack, `${name.Path.To.Attribute}`
 /// one of its live properties, `${stack/name.Path}` one of another stack of the same cloud, `${cloud/stack/name.Path}`
 /// one of another cloud, `${secret:env:NAME}` a secret, `$${` the two characters. A string that is nothing but one
-/// reference takes the value's own type.
+/// reference takes the value's own type. In a graph every reference is written in full, with cloud and stack.
 #[derive(Clone, Debug)]
 pub struct Resource {
     /// Which one it is.
@@ -46,4 +46,6 @@ pub struct Resource {
 pub struct Graph {
     /// By address.
     pub resources: BTreeMap<Address, Resource>,
+    /// What should be known: a stack that was left out because something is still missing.
+    pub notes: Vec<String>,
 }

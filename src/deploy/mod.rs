@@ -3,5 +3,8 @@
 
 pub mod gateway_secrets;
 pub mod graph;
+mod names;
 pub mod plan;
+pub mod reference;
 pub mod state;
+pub mod template;
