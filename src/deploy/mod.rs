@@ -8,3 +8,4 @@ pub mod plan;
 pub mod reference;
 pub mod state;
 pub mod template;
+pub mod validate;
