@@ -3,5 +3,8 @@
 
 pub mod gateway_secrets;
 pub mod graph;
+pub mod image;
 pub mod plan;
+pub mod project_file;
+pub mod registry;
 pub mod state;
