@@ -23,6 +23,7 @@ mod cipher;
 mod head;
 mod object;
 mod open;
+mod removal;
 mod session;
 mod spread;
 #[cfg(test)]
@@ -171,6 +172,12 @@ fn list(map: &BTreeMap<String, String>) -> String {
 }
 
 impl Error {
+    /// Whether what lies in the stores is damaged, and only a rebuild helps.
+    #[must_use]
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Gap { .. } | Self::Cipher(CipherError::Forged))
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
@@ -211,13 +218,13 @@ impl Error {
 }
 
 /// What the clouds said of their state stores.
-pub(super) struct Places {
+struct Places {
     /// Those that are there.
-    pub(super) stores: Vec<Store>,
+    stores: Vec<Store>,
     /// The clouds that answered that there is none yet.
-    pub(super) absent: BTreeSet<String>,
+    absent: BTreeSet<String>,
     /// What the others do, by cloud; those that are left out too.
-    pub(super) away: BTreeMap<String, String>,
+    away: BTreeMap<String, String>,
     /// Why the first of them could not be asked.
     failure: Option<(String, Failure)>,
 }

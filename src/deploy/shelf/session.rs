@@ -163,7 +163,7 @@ impl Shelf {
     }
 
     /// Deletes everything of this environment in one store.
-    async fn wipe(&self, store: &Store) -> Result<(), Error> {
+    pub(super) async fn wipe(&self, store: &Store) -> Result<(), Error> {
         let failed = |why: String| Error::NoMajority {
             reached: self.all.len() - 1,
             needed: self.all.len(),

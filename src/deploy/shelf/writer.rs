@@ -64,6 +64,9 @@ impl Journal {
 
     /// Returns when the records are durable in a majority and in the state.
     pub(super) async fn append(&self, records: Vec<Record>) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
         let (answer, answered) = oneshot::channel();
         self.sender.send(Request { records, answer }).await.map_err(|_| Error::Broken)?;
         answered.await.map_err(|_| Error::Broken)?
