@@ -3,4 +3,16 @@
 use crate::project::Provider;
 
 /// Provider, stack, text.
-pub const TEMPLATES: &[(Provider, &str, &str)] = &[];
+pub const TEMPLATES: &[(Provider, &str, &str)] = &[
+    (Provider::Aws, "network", include_str!("../../../templates/aws/network.yaml")),
+    (Provider::Aws, "identity", include_str!("../../../templates/aws/identity.yaml")),
+    (Provider::Aws, "storage", include_str!("../../../templates/aws/storage.yaml")),
+    (Provider::Aws, "secrets", include_str!("../../../templates/aws/secrets.yaml")),
+    (Provider::Aws, "database", include_str!("../../../templates/aws/database.yaml")),
+    (Provider::Aws, "dns", include_str!("../../../templates/aws/dns.yaml")),
+    (Provider::Aws, "registry", include_str!("../../../templates/aws/registry.yaml")),
+    (Provider::Aws, "gateway", include_str!("../../../templates/aws/gateway.yaml")),
+    (Provider::Aws, "budget", include_str!("../../../templates/aws/budget.yaml")),
+    (Provider::Aws, "alarms", include_str!("../../../templates/aws/alarms.yaml")),
+    (Provider::Aws, "ci", include_str!("../../../templates/aws/ci.yaml")),
+];
