@@ -1,0 +1,1 @@
+//! Operations, lists and faults, as the engine meets them.
