@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use wildcam::net::{serve, tls};
 
+pub(crate) use self::tokens::{ASSERTION, HEADER, JOB};
 use self::world::World;
 
 /// The subscription.
