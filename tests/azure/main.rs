@@ -4,7 +4,10 @@
 
 #[path = "../fakes/arm/mod.rs"]
 mod arm;
+mod blob;
 mod credentials;
+#[path = "../support/peers.rs"]
+mod peers;
 mod seam;
 mod support;
 mod templates;
