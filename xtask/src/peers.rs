@@ -20,6 +20,8 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A package of npm with an executable, which runs on Node.
+    Node(&'static str),
 }
 
 /// A program to install.
@@ -54,6 +56,10 @@ const PEERS: [Peer; 5] = [
         version: "5.2.5",
         source: Source::Python("moto[server]"),
         purpose: "the native types of AWS against moto",
+        executable: "azurite-blob",
+        version: "3.37.0",
+        source: Source::Node("azurite"),
+        purpose: "the state store and the containers of Azure",
     },
     DENY,
 ];
@@ -103,6 +109,7 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -140,4 +147,32 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
     cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
     program::run_within(LIMIT, &mut cargo)
+}
+
+fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let (place, bin) = (folder.join("npm"), folder.join("bin"));
+    for folder in [&place, &bin] {
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    // A script of two lines in place of a link, which a program that asks where it lies would follow.
+    let program = place.join("node_modules/.bin").join(executable);
+    let start = bin.join(executable);
+    fs::write(&start, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()))
+        .and_then(|()| runnable(&start))
+        .map_err(|error| format!("cannot write {}: {error}", start.display()))
+}
+
+#[cfg(unix)]
+fn runnable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn runnable(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
