@@ -8,7 +8,7 @@ use super::{
     super::control::{Change, Failure, FailureKind, Listed, Live, Step, Wanted},
     api::{Api, Ask},
     failure,
-    kind::{Comes, Kind, Manner, Update},
+    kind::{Comes, Kind, Manner, Marks, Update},
     names::{self, Where},
     operation::{self, Act, Handle, Standing},
     service::Service,
@@ -119,7 +119,7 @@ impl Gcp {
             return match self.get(kind, &wanted.region, &id).await {
                 Ok(mut live) => {
                     // Where no mark can be kept the name speaks: it carries the project and the environment.
-                    if kind.marks == super::kind::Marks::Name {
+                    if kind.marks == Marks::Name {
                         live.owner = Some(wanted.owner.clone());
                     }
                     Ok(Some(live))

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     super::control::{Change, Live, Owner, Wanted},
-    kind::{Kind, Update},
+    kind::{Kind, Manner, Marks, Update},
     marks,
     names::{self, Where},
 };
@@ -64,6 +64,12 @@ pub(super) fn live(kind: &Kind, at: Where<'_>, id: &str, answer: Value) -> Live 
         {
             properties.insert("parent".to_owned(), Value::String(parent.to_owned()));
         }
+        // What reads a secret names the version by its number.
+        if kind.manner == Manner::Version
+            && let Some((_, number)) = id.rsplit_once('/')
+        {
+            properties.insert("version".to_owned(), Value::String(number.to_owned()));
+        }
     }
     Live { id: id.to_owned(), kind: kind.name.to_owned(), region: at.region.to_owned(), properties, owner, etag }
 }
@@ -98,8 +104,8 @@ pub(super) fn patch(kind: &Kind, live: &Live, wanted: &Wanted, changes: &[Change
     let mut after = live.properties.clone();
     let mut paths: BTreeSet<Vec<String>> = BTreeSet::new();
     let label_place = match kind.marks {
-        super::kind::Marks::Labels(pointer) | super::kind::Marks::Text(pointer) => pointer,
-        super::kind::Marks::Name => "",
+        Marks::Labels(pointer) | Marks::Text(pointer) => pointer,
+        Marks::Name => "",
     };
     for change in changes {
         let parts = parts(&change.pointer);
@@ -128,7 +134,7 @@ pub(super) fn patch(kind: &Kind, live: &Live, wanted: &Wanted, changes: &[Change
     if touches_marks || live.owner.as_ref() != Some(owner) && !label_place.is_empty() {
         marks::write(kind.marks, owner, &mut after);
         if !touches_marks {
-            if kind.update == Update::Merge && matches!(kind.marks, super::kind::Marks::Labels(_)) {
+            if kind.update == Update::Merge && matches!(kind.marks, Marks::Labels(_)) {
                 for name in marks::labels(owner).keys() {
                     paths.insert(parts(&format!("{label_place}/{name}")));
                 }
