@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::price::Quantities;
 use crate::{cloud::control::Address, project::Provider};
 
 /// Where something stands in a template.
@@ -20,7 +21,7 @@ pub struct Place {
 /// A reference is `${...}` in any string: `${name}` the id of a resource of the same stack, `${name.Path.To.Attribute}`
 /// one of its live properties, `${stack/name.Path}` one of another stack of the same cloud, `${cloud/stack/name.Path}`
 /// one of another cloud, `${secret:env:NAME}` a secret, `$${` the two characters. A string that is nothing but one
-/// reference takes the value's own type.
+/// reference takes the value's own type. In a graph every reference is written in full, with cloud and stack.
 #[derive(Clone, Debug)]
 pub struct Resource {
     /// Which one it is.
@@ -46,4 +47,8 @@ pub struct Resource {
 pub struct Graph {
     /// By address.
     pub resources: BTreeMap<Address, Resource>,
+    /// What should be known: a stack that was left out because something is still missing.
+    pub notes: Vec<String>,
+    /// What the prices of some resources depend on.
+    pub quantities: Quantities,
 }
