@@ -22,6 +22,10 @@ enum Source {
     Crate(&'static str),
     /// A package of npm with an executable, which runs on Node.
     Node(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
+    /// A package of Debian; its version is the distribution's.
+    Debian(&'static str),
 }
 
 /// A program to install.
@@ -33,6 +37,7 @@ pub(crate) struct Peer {
 }
 
 const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 7] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -60,6 +65,20 @@ const PEERS: [Peer; 5] = [
         version: "3.37.0",
         source: Source::Node("azurite"),
         purpose: "the state store and the containers of Azure",
+        executable: "skopeo",
+        version: "debian",
+        source: Source::Debian("skopeo"),
+        purpose: "the gateway's image against a reader of OCI images",
+    },
+    Peer {
+        executable: "registry",
+        version: "v3.0.0",
+        source: Source::Go("github.com/distribution/distribution/v3/cmd/registry"),
+        purpose: "pushing the gateway's image to a registry; built from source, some minutes",
+        executable: "actionlint",
+        version: "v1.7.12",
+        source: Source::Go("github.com/rhysd/actionlint/cmd/actionlint"),
+        purpose: "the workflow that wildcam ci setup writes",
     },
     DENY,
 ];
@@ -110,6 +129,8 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -175,4 +196,22 @@ fn runnable(path: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn runnable(_: &Path) -> std::io::Result<()> {
     Ok(())
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
+/// A link to the program that Debian installed: it needs its libraries and its configuration where they are.
+fn install_debian(folder: &Path, package: &str, executable: &str) -> Result<(), String> {
+    if machine::find(executable).is_none() {
+        machine::install_packages(&[package])?;
+    let program = machine::find(executable).ok_or_else(|| format!("{package} holds no program `{executable}`"))?;
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&program, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", program.display()))
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+    fs::copy(program, place).map(|_| ())
 }

@@ -117,8 +117,8 @@ pub struct Inside {
 /// When the project cannot go into a container as it is.
 pub fn inside(project: &Project, own: &str) -> Result<Inside, Error> {
     let provider = project.settings.clouds.get(own).ok_or_else(|| Error::NoCloud(own.to_owned()))?.provider;
-    let behind_tls = provider != Provider::Custom;
-    refuse_folders(project, behind_tls)?;
+    let behind_tls = ends_tls(project, provider);
+    refuse_folders(project, provider != Provider::Custom)?;
     let mut secrets = gateway_secrets(project, own);
     if behind_tls {
         secrets.retain(|secret| secret.key != "gateway.tls.key");
@@ -147,15 +147,25 @@ pub fn inside(project: &Project, own: &str) -> Result<Inside, Error> {
     Ok(Inside { text, files, secrets, behind_tls, own_tls })
 }
 
-fn refuse_folders(project: &Project, behind_tls: bool) -> Result<(), Error> {
+/// Whether what stands in front of the containers ends TLS. Amazon's balancer does so where it can have a certificate, which
+/// takes a zone; else it passes connections through, and the gateway speaks TLS itself.
+fn ends_tls(project: &Project, provider: Provider) -> bool {
+    match provider {
+        Provider::Azure | Provider::Gcp => true,
+        Provider::Aws => project.settings.deploy.zone.is_some(),
+        Provider::Custom => false,
+    }
+}
+
+fn refuse_folders(project: &Project, is_provided: bool) -> Result<(), Error> {
     for (name, store) in &project.stores {
         if !matches!(store, Store::Folder { .. }) {
             continue;
         }
         let written = project.settings.clouds.get(name).and_then(|cloud| cloud.store.path.clone());
         let path = written.unwrap_or_default();
-        if behind_tls || !path.is_absolute() {
-            return Err(Error::Folder { cloud: name.clone(), path, relative: !behind_tls });
+        if is_provided || !path.is_absolute() {
+            return Err(Error::Folder { cloud: name.clone(), path, relative: !is_provided });
         }
     }
     Ok(())
@@ -272,6 +282,7 @@ online_key = "file:secrets/online.pem"
 webhook = "env:HOOK"
 [deploy]
 state_key = "env:STATE_KEY"
+zone = "reserve.example"
 [env.staging.fleet]
 report_interval = "1m"
 "#;
@@ -309,6 +320,15 @@ report_interval = "1m"
         let [(name, bytes)] = inside.files.as_slice() else { panic!("{:?}", inside.files) };
         assert_eq!(name, "etc/wildcam/authorities/site.pem");
         assert!(bytes.starts_with(b"-----BEGIN CERTIFICATE-----"), "only the certificate of the file");
+    }
+
+    #[test]
+    fn without_a_zone_nobody_ends_tls_for_a_gateway_at_amazon() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = TEXT.replace("zone = \"reserve.example\"\n", "");
+        let inside = inside(&project(folder.path(), &text), "aws").unwrap();
+        assert!(!inside.behind_tls && inside.own_tls);
+        assert!(inside.secrets.iter().any(|secret| secret.variable == "WILDCAM_GATEWAY_TLS_KEY"));
     }
 
     #[test]
