@@ -56,6 +56,11 @@ pub struct Planned {
     /// What is set, with `{"$unknown": "cloud/stack/name.Path"}` where only the apply can know, and
     /// `{"$secret": "REFERENCE", "hash": "..."}` for secrets. Null where it goes.
     pub wanted: Value,
+    /// What the template sets, as in the graph, with its references written in full; null where it has none. The apply
+    /// resolves it when everything before it is done: that fills in what `wanted` could not know, and stops this resource
+    /// where a value that was known has become another.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub template: Value,
     /// What must be done before it.
     pub after: BTreeSet<Address>,
     /// What it holds that would be lost; empty: nothing is lost.

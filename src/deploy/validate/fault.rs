@@ -127,7 +127,11 @@ impl<'a> Judge<'a, '_> {
             return self.fault(FaultKind::Type, at, "it is null; leave the key out instead");
         };
         if !wanted.is_empty() && !wanted.iter().any(|want| is.serves(*want)) {
-            return self.fault(FaultKind::Type, at, format!("it is {}, and {} belongs here", is.words(), any_of(wanted)));
+            return self.fault(
+                FaultKind::Type,
+                at,
+                format!("it is {}, and {} belongs here", is.words(), any_of(wanted)),
+            );
         }
         if !node.allowed.is_empty() && !node.allowed.contains(value) {
             self.not_allowed(node, value, at);
@@ -247,7 +251,9 @@ impl<'a> Judge<'a, '_> {
             match node.required_one.iter().filter(|key| has(key)).count() {
                 0 => self.fault(FaultKind::Missing, at, format!("one of {} is missing", named(&node.required_one))),
                 1 => {}
-                _ => self.fault(FaultKind::Conflict, at, format!("only one of {} may be set", named(&node.required_one))),
+                _ => {
+                    self.fault(FaultKind::Conflict, at, format!("only one of {} may be set", named(&node.required_one)))
+                }
             }
         }
         if !node.required_any.is_empty() && !node.required_any.iter().any(has) {

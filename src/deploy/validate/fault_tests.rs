@@ -35,9 +35,8 @@ fn what_is_right_has_no_faults() {
 fn a_misspelt_property_is_found_at_its_place() {
     let bucket = json!({ "BucketNam": "b", "VersioningConfiguration": { "Statsu": "Enabled" }, "Zebra": 1 });
     let found = aws("AWS::S3::Bucket", bucket);
-    let unknown = |pointer: &str, nearest: Option<&str>| {
-        (FaultKind::Unknown, pointer.to_owned(), nearest.map(str::to_owned))
-    };
+    let unknown =
+        |pointer: &str, nearest: Option<&str>| (FaultKind::Unknown, pointer.to_owned(), nearest.map(str::to_owned));
     assert!(found.contains(&unknown("/BucketNam", Some("BucketName"))), "{found:?}");
     assert!(found.contains(&unknown("/VersioningConfiguration/Statsu", Some("Status"))), "{found:?}");
     assert!(found.contains(&unknown("/Zebra", None)), "{found:?}");
@@ -61,7 +60,10 @@ fn every_way_to_be_wrong_is_told_apart() {
     assert_eq!(kinds("AWS::KMS::Key", json!({ "PendingWindowInDays": 3 })), [FaultKind::Range]);
     assert_eq!(kinds("AWS::S3::BucketPolicy", json!({ "Bucket": "b" })), [FaultKind::Missing]);
     assert_eq!(
-        kinds("AWS::EC2::Subnet", json!({ "VpcId": "v", "CidrBlock": "10.0.0.0/24", "Ipv4IpamPoolId": "p", "Ipv4NetmaskLength": 24 })),
+        kinds(
+            "AWS::EC2::Subnet",
+            json!({ "VpcId": "v", "CidrBlock": "10.0.0.0/24", "Ipv4IpamPoolId": "p", "Ipv4NetmaskLength": 24 })
+        ),
         [FaultKind::Conflict, FaultKind::Conflict]
     );
     let twice = json!([{ "Key": "a", "Value": "b" }, { "Key": "a", "Value": "b" }]);
@@ -71,13 +73,17 @@ fn every_way_to_be_wrong_is_told_apart() {
 #[test]
 fn the_form_that_is_chosen_brings_its_properties() {
     let alert = |criteria: Value| {
-        of("Microsoft.Insights/metricAlerts", Provider::Azure, json!({
-            "name": "a", "resourceGroup": "g",
-            "properties": {
-                "severity": 1, "enabled": true, "scopes": ["x"], "evaluationFrequency": "PT1M", "windowSize": "PT5M",
-                "criteria": criteria,
-            },
-        }))
+        of(
+            "Microsoft.Insights/metricAlerts",
+            Provider::Azure,
+            json!({
+                "name": "a", "resourceGroup": "g",
+                "properties": {
+                    "severity": 1, "enabled": true, "scopes": ["x"], "evaluationFrequency": "PT1M", "windowSize": "PT5M",
+                    "criteria": criteria,
+                },
+            }),
+        )
     };
     let single = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria";
     assert_eq!(alert(json!({ "odata.type": single, "allOf": [] })), []);

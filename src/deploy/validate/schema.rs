@@ -237,7 +237,10 @@ impl Node {
     /// Whether it says nothing: any value will do.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        self.types.list().is_empty() && self.properties.is_empty() && self.reference.is_none() && self.discriminator.is_none()
+        self.types.list().is_empty()
+            && self.properties.is_empty()
+            && self.reference.is_none()
+            && self.discriminator.is_none()
     }
 }
 
