@@ -1,6 +1,5 @@
 //! What a plan is made from, and why there may be none.
 
-pub use crate::deploy::refresh::{Look, Seen};
 use crate::{
     cloud::control::{Address, Failure, Owner},
     deploy::{graph::Graph, selector::Scope, state::State},
