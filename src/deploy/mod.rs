@@ -12,3 +12,4 @@ pub mod reference;
 pub mod selector;
 pub mod state;
 pub mod template;
+pub mod words;
