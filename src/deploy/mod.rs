@@ -29,3 +29,4 @@ pub mod site;
 pub mod state;
 pub mod template;
 pub mod validate;
+pub mod words;
