@@ -6,4 +6,11 @@ mod fakes;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod buckets;
+mod credentials;
+mod moto;
+mod native;
+mod plane;
+mod slow;
 mod templates;
+mod traps;

@@ -291,13 +291,17 @@ pub(super) async fn update(
     let mut body = wanted.body();
     let tags = kinds::of(&wanted.kind).tags;
     let changes: Vec<Change> = changes.iter().filter(|change| Some(native::top(change)) != tags).cloned().collect();
-    let write_only = Rules::of(Provider::Aws).get(&wanted.kind).map(|rules| rules.write_only.as_slice());
+    // What the service tells after all (a minor version where a major one was set) needs no reminder.
+    let told = |pointer: &&String| live.properties.pointer(pointer).is_some();
+    let rules = Rules::of(Provider::Aws).get(&wanted.kind);
+    let write_only: Vec<String> =
+        rules.map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect()).unwrap_or_default();
     let retagged = tags.filter(|property| marks::difference(live, wanted, property).is_some());
     // The tags go in by themselves: what is live was read without the marks.
     if let (Some(property), Some(map)) = (tags, body.as_object_mut()) {
         map.remove(property);
     }
-    let mut patch = patch::patch(&live.properties, &body, &changes, write_only.unwrap_or_default());
+    let mut patch = patch::patch(&live.properties, &body, &changes, &write_only);
     if let Some(property) = retagged {
         let mut all = marks::wanted(wanted, property);
         if wanted.properties.get(property).is_none() {
