@@ -89,7 +89,7 @@ async fn the_azure_cli_is_asked_last() {
     };
     let program = folder.path().join("az");
     let answer = format!(
-        "{{\"accessToken\": \"{token}\", \"expires_on\": 4102444800, \"expiresOn\": \"2100-01-01 00:00:00.000000\"}}"
+        "{{\"accessToken\": \"{token}\", \"expires_on\": 4102444800, \"tokenType\": \"Bearer\", \"expiresOn\": \"2100-01-01 00:00:00.000000\"}}"
     );
     fs::write(&program, format!("#!/bin/sh\necho '{answer}'\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

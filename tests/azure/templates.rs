@@ -143,6 +143,8 @@ async fn every_type_of_the_stacks_goes_through_the_seam() {
     let mut graph = template::render(&project, "default").unwrap();
     graph.resources.retain(|address, _| address.cloud == "az");
     let plane = plane(&project, lookup(&support::SIGNED_IN)).await.unwrap();
+    // The place of the state comes before everything else, as in a deploy.
+    plane.state_store("reserve", true).await.unwrap().unwrap();
     let live = make_all(plane.as_ref(), &graph).await;
     let rules = Rules::of(Provider::Azure);
     let count = live.len();
@@ -174,6 +176,7 @@ async fn every_type_of_the_stacks_goes_through_the_seam() {
         change(plane.as_ref(), &graph, &live, address, pointer, value).await;
     }
     delete_all(plane.as_ref(), &graph, &live).await;
+    plane.remove_state_store("reserve").await.unwrap();
     assert_eq!(fake.resources(), BTreeMap::new());
     assert!(count >= 35, "only {count} resources");
 }
