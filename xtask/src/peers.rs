@@ -20,6 +20,8 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
 }
 
 /// A program to install.
@@ -30,7 +32,7 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 7] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -48,6 +50,24 @@ const PEERS: [Peer; 4] = [
         version: "1.46.2",
         source: Source::Python("awscli"),
         purpose: "the lab's store against a client of S3",
+    },
+    Peer {
+        executable: "fake-gcs-server",
+        version: "v1.56.1",
+        source: Source::Go("github.com/fsouza/fake-gcs-server"),
+        purpose: "buckets and conditional writes of Google Cloud Storage",
+    },
+    Peer {
+        executable: "gcplocal",
+        version: "0.1.0",
+        source: Source::Python("gcplocal"),
+        purpose: "Google's Compute, Cloud SQL, Storage and IAM",
+    },
+    Peer {
+        executable: "gsutil",
+        version: "5.38",
+        source: Source::Python("gsutil"),
+        purpose: "what was made in Cloud Storage, seen by Google's own client",
     },
     DENY,
 ];
@@ -97,6 +117,7 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -133,4 +154,13 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
     cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
     program::run_within(LIMIT, &mut cargo)
+}
+
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
 }
