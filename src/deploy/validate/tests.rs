@@ -43,7 +43,7 @@ fn found(bucket: Value) -> Vec<String> {
 
 #[test]
 fn a_finding_names_file_line_and_what_was_meant() {
-    let found = check(&graph(json!({ "BucketName": "b", "Tags": [{ "Key": "k", "Valu": "v" }] })));
+    let found = check(&graph(json!({ "BucketName": "bucket", "Tags": [{ "Key": "k", "Valu": "v" }] })));
     let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         lines,
