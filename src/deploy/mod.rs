@@ -1,6 +1,7 @@
 //! What wildcam.toml wants, made true in the clouds: templates become a graph, the graph and the live state become a
 //! plan, and a plan is applied with a journal that survives being killed anywhere.
 
+pub mod ci_setup;
 pub mod gateway_secrets;
 pub mod graph;
 pub mod image;
