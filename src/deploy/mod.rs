@@ -8,6 +8,7 @@ pub mod compare;
 pub mod consent;
 pub mod drift;
 pub mod event;
+pub mod ci_setup;
 pub mod gateway_secrets;
 pub mod graph;
 pub mod image;

@@ -119,13 +119,23 @@ pub fn read(project: &Project) -> Result<(PathBuf, String), Error> {
     }
 }
 
+/// Whether the project is valid with a new text of its file.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub fn check(project: &Project, path: &Path, text: &str) -> Result<(), Error> {
+    match Project::parse(text, path, &project.dir, project.env.as_deref()) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::Invalid(Box::new(error))),
+    }
+}
+
 /// Writes a new text of the project's file, if the project is valid with it.
 ///
 /// # Errors
 /// [`Error::Invalid`] and [`Error::Unwritable`].
 pub fn write(project: &Project, path: &Path, text: &str) -> Result<(), Error> {
-    Project::parse(text, path, &project.dir, project.env.as_deref())
-        .map_err(|error| Error::Invalid(Box::new(error)))?;
+    check(project, path, text)?;
     Ok(atomic::write(path, text.as_bytes())?)
 }
 

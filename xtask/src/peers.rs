@@ -41,6 +41,7 @@ pub(crate) struct Peer {
 const PEERS: [Peer; 5] = [
 const PEERS: [Peer; 7] = [
 const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 8] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -72,6 +73,12 @@ const PEERS: [Peer; 6] = [
         version: "debian",
         source: Source::Debian("skopeo"),
         purpose: "the gateway's image against a reader of OCI images",
+    },
+    Peer {
+        executable: "runc",
+        version: "debian",
+        source: Source::Debian("runc"),
+        purpose: "the gateway's image in a container",
     },
     Peer {
         executable: "registry",

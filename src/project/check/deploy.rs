@@ -122,10 +122,6 @@ fn check_via(host: &Host, at: impl Fn(&str) -> std::ops::Range<usize>) -> Result
         }
         _ => {}
     }
-    if host.folder.is_none() && host.via == Via::Files {
-        return Err(Fault::new(at("via"), "via = \"files\" needs a folder to write them into")
-            .help("add folder = \"...\""));
-    }
     if let Some(folder) = host.folder.as_ref().filter(|_| matches!(host.via, Via::Ssh | Via::Systemd))
         && !folder.is_absolute()
     {
@@ -308,7 +304,6 @@ mod tests {
         refuses(&host("via = 'ssh'\nssh = '-oProxyCommand=x'"), "ssh", "no machine for ssh");
         refuses(&host("via = 'ssh'\nssh = 'a b'"), "ssh", "no machine for ssh");
         refuses(&host("via = 'systemd'\nssh = 'u@m'"), "ssh", "says nothing");
-        refuses(&host("via = 'files'"), "via", "needs a folder");
         refuses(&host("via = 'ssh'\nssh = 'u@m'\nfolder = 'x'"), "folder", "absolute path");
         refuses(&host("via = 'systemd'\nurl = 'http://x.example'"), "url", "https://NAME");
         refuses(&host("via = 'systemd'\nurl = 'https://u:p@x.example'"), "url", "without user name");
@@ -319,6 +314,7 @@ mod tests {
         accepts(&second("two"));
         accepts(&host("via = 'ssh'\nssh = 'u@m.example'\nfolder = '/opt/wildcam'\nurl = 'https://m.example'"));
         accepts(&host("via = 'process'"));
+        accepts(&host("via = 'files'"));
         accepts(&host("via = 'process'\nfolder = 'run/one'\nlisten = '127.0.0.1:0'"));
     }
 
