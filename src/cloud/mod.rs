@@ -8,6 +8,7 @@ mod gcp;
 mod objects;
 mod rest;
 pub mod rules;
+mod s3;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::{machine, program, terminal, workspace::Workspace};
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 enum Source {
-    /// A package for Python, with its dependencies pinned in xtask/peers/PACKAGE.txt.
+    /// A package for Python, perhaps with extras in brackets, with its dependencies pinned in xtask/peers/PACKAGE.txt.
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
@@ -30,7 +30,7 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 4] = [
+const PEERS: [Peer; 5] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -48,6 +48,12 @@ const PEERS: [Peer; 4] = [
         version: "1.46.2",
         source: Source::Python("awscli"),
         purpose: "the lab's store against a client of S3",
+    },
+    Peer {
+        executable: "moto_server",
+        version: "5.2.5",
+        source: Source::Python("moto[server]"),
+        purpose: "the native types of AWS against moto",
     },
     DENY,
 ];
@@ -122,7 +128,8 @@ fn install_python(workspace: &Workspace, folder: &Path, package: &str, version: 
         return Err(format!("{error}; Debian has venv in a package of its own: apt-get install python3-venv"));
     }
     let python = executable(folder, "python").ok_or("the new environment holds no Python")?;
-    let constraints = workspace.root().join("xtask/peers").join(format!("{package}.txt"));
+    let bare = package.split('[').next().unwrap_or(package);
+    let constraints = workspace.root().join("xtask/peers").join(format!("{bare}.txt"));
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint"]).arg(constraints);
     program::run_within(LIMIT, pip.arg(format!("{package}=={version}")))
