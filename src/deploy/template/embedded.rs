@@ -37,4 +37,7 @@ pub const TEMPLATES: &[(Provider, &str, &str)] = &[
     (Provider::Gcp, "registry", include_str!("../../../templates/gcp/registry.yaml")),
     (Provider::Gcp, "secrets", include_str!("../../../templates/gcp/secrets.yaml")),
     (Provider::Gcp, "storage", include_str!("../../../templates/gcp/storage.yaml")),
+    (Provider::Custom, "database", include_str!("../../../templates/custom/database.yaml")),
+    (Provider::Custom, "gateway", include_str!("../../../templates/custom/gateway.yaml")),
+    (Provider::Custom, "storage", include_str!("../../../templates/custom/storage.yaml")),
 ];
