@@ -9,6 +9,7 @@ pub mod consent;
 pub mod drift;
 pub mod event;
 pub mod ci_setup;
+pub mod eject;
 pub mod gateway_secrets;
 pub mod graph;
 pub mod image;
@@ -17,6 +18,7 @@ pub mod ledger;
 mod model;
 mod names;
 mod pace;
+pub mod parity;
 pub mod plan;
 pub mod price;
 pub mod project_file;
@@ -31,3 +33,6 @@ pub mod state;
 pub mod template;
 pub mod validate;
 pub mod words;
+<<<<<<< HEAD
+=======
+>>>>>>> schemas

@@ -42,6 +42,9 @@ const PEERS: [Peer; 5] = [
 const PEERS: [Peer; 7] = [
 const PEERS: [Peer; 6] = [
 const PEERS: [Peer; 8] = [
+<<<<<<< HEAD
+=======
+>>>>>>> schemas
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -61,6 +64,7 @@ const PEERS: [Peer; 8] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
+<<<<<<< HEAD
         executable: "moto_server",
         version: "5.2.5",
         source: Source::Python("moto[server]"),
@@ -101,6 +105,7 @@ const PEERS: [Peer; 8] = [
         version: "5.38",
         source: Source::Python("gsutil"),
         purpose: "what was made in Cloud Storage, seen by Google's own client",
+=======
         executable: "versitygw",
         version: "v1.8.0",
         source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
@@ -109,6 +114,7 @@ const PEERS: [Peer; 8] = [
         version: "18.4.0-beta.17",
         source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
         purpose: "databases and roles of a custom cloud",
+>>>>>>> schemas
     },
     DENY,
 ];
