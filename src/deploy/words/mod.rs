@@ -93,6 +93,18 @@ fn changes(action: &Action) -> &[Change] {
     }
 }
 
+/// One leaf that differs, for a terminal: `property: from -> to`.
+#[must_use]
+pub fn change(change: &Change) -> String {
+    leaf(change, 38)
+}
+
+/// One leaf that somebody else changed: `property: what was set -> what is there now`.
+#[must_use]
+pub fn drifted(change: &Change) -> String {
+    text::drift_leaf(change, 38)
+}
+
 /// What comes behind a resource's address: what it is and where, and how an exchange goes.
 fn about(planned: &Planned) -> String {
     let mut words = planned.words.clone();

@@ -294,8 +294,9 @@ pub(super) async fn update(
     // What the service tells after all (a minor version where a major one was set) needs no reminder.
     let told = |pointer: &&String| live.properties.pointer(pointer).is_some();
     let rules = Rules::of(Provider::Aws).get(&wanted.kind);
-    let write_only: Vec<String> =
-        rules.map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect()).unwrap_or_default();
+    let write_only: Vec<String> = rules
+        .map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect())
+        .unwrap_or_default();
     let retagged = tags.filter(|property| marks::difference(live, wanted, property).is_some());
     // The tags go in by themselves: what is live was read without the marks.
     if let (Some(property), Some(map)) = (tags, body.as_object_mut()) {
