@@ -124,7 +124,6 @@ fn about(planned: &Planned) -> String {
 fn summary(plan: &Plan) -> Vec<String> {
     let counts: Vec<String> = Group::ALL
         .into_iter()
-        .rev()
         .filter_map(|group| {
             let count = members(plan, group).len();
             (count > 0).then(|| format!("{count} {}", group.word()))
@@ -208,7 +207,10 @@ fn shown(value: &Value, most: usize) -> String {
     let text = match value {
         Value::String(text) if is_plain(text) => text.clone(),
         Value::Object(entries) => match entries.get(UNKNOWN).and_then(Value::as_str) {
-            Some(awaited) => return format!("known after {}", clean(awaited, most)),
+            Some(awaited) => {
+                let address = awaited.split('.').next().unwrap_or(awaited);
+                return format!("known when {} is done", clean(address, 140));
+            }
             None => without_secrets(value).to_string(),
         },
         other => without_secrets(other).to_string(),
