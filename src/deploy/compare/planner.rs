@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{
     Error, Look, PLAN_VERSION, Purpose, Question,
@@ -64,18 +63,13 @@ pub(super) fn plan<'q>(question: &Question<'q>, rules: RulesOf<'q>) -> Result<Pl
         environment: state.environment.clone(),
         made_ms: question.now_ms,
         state_serial: state.serial,
-        state_digest: digest(state),
+        state_digest: state.digest(),
         without: question.scope.without.clone(),
         changes,
         unchanged: planner.unchanged,
         drifted: planner.drifted,
         notes: planner.notes,
     })
-}
-
-fn digest(state: &State) -> String {
-    let bytes = serde_json::to_vec(state).unwrap_or_default();
-    Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Planner<'q> {
@@ -530,6 +524,7 @@ impl<'q> Planner<'q> {
             wanted: Value::Null,
             template: Value::Null,
             after: BTreeSet::new(),
+            needs: self.question.graph.resources.get(address).map(|of| of.needs.clone()).unwrap_or_default(),
             loses: String::new(),
             minutes: [0.0, 0.0],
             usd_month: [0.0, 0.0],

@@ -1,34 +1,12 @@
 //! What a plan is made from, and why there may be none.
 
-use std::collections::BTreeMap;
-
 use crate::{
-    cloud::control::{Address, Failure, Live, Owner},
+    cloud::control::{Address, Failure, Owner},
     deploy::{graph::Graph, selector::Scope, state::State},
     project::{SecretError, SecretRef},
 };
 
-/// What was found when the clouds were looked at.
-#[derive(Clone, Debug, Default)]
-pub struct Seen {
-    /// By address: everything of the state, and of the graph what is not in the state.
-    pub resources: BTreeMap<Address, Look>,
-}
-
-/// How one resource was found.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Look {
-    /// It is in the state, and stands like this.
-    Is(Live),
-    /// It does not stand.
-    Gone,
-    /// It is not in the state, and something stands in its place.
-    Found(Live),
-    /// It could not be read.
-    Failed(Failure),
-    /// It was not read, because its cloud is left out: the state is trusted.
-    Trusted,
-}
+pub use crate::deploy::refresh::{Look, Seen};
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
