@@ -1,5 +1,6 @@
 //! The command line: one file per command, its arguments beside its run.
 
+mod ci;
 mod completions;
 mod context;
 mod detections;
@@ -83,7 +84,9 @@ enum Command {
     Token(token::Arguments),
     /// What runs, and how it is
     Status(status::Arguments),
-    /// Check this machine and this project
+    /// Let a CI system deploy without a key of any cloud
+    Ci(ci::Arguments),
+    /// Check this machine and this project, or with --cloud its clouds
     Doctor(doctor::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
@@ -141,6 +144,7 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Completions(arguments) => completions::run(&arguments, &context),
         Command::Project(arguments) => project::run(&arguments, &context),
         Command::Init(arguments) => init::run(&arguments, &context),
+        Command::Ci(arguments) => ci::run(&arguments, &context),
         Command::Token(arguments) => token::run(&arguments, &context),
         Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),

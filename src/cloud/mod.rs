@@ -4,6 +4,7 @@ mod aws;
 mod azure;
 pub mod control;
 mod custom;
+mod folder;
 mod gcp;
 mod objects;
 mod rest;

@@ -52,6 +52,10 @@ pub struct TypeRules {
     pub holds: String,
     /// May not be changed: a difference means a new resource.
     pub create_only: Vec<String>,
+    /// Amounts of what is kept (a retention, whether versions are kept, a disk): where one falls or goes, data is lost.
+    pub shrinks: Vec<String>,
+    /// Ages at which the provider deletes data: where one is set or falls, data is lost.
+    pub expires: Vec<String>,
     /// Never told by the provider: compared with what was last set.
     pub write_only: Vec<String>,
     /// Set by the provider alone: an error in a template.

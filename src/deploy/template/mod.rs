@@ -27,6 +27,7 @@ pub use self::{
 use super::{
     graph::{Graph, Place, Resource},
     names,
+    price::Quantities,
     reference::{self, Part},
 };
 use crate::{
@@ -126,7 +127,8 @@ fn whole(project: &Project, environment: &str, templates: &[TemplateText], rules
             }
         }
     }
-    let graph = connect(&drafts, &left_out, notes)?;
+    let mut graph = connect(&drafts, &left_out, notes)?;
+    graph.quantities = Quantities::of(project);
     let source_of =
         |address: &Address| drafts.get(address).map(|drafted| (&*drafted.template.file, &*drafted.template.text));
     let place = |(address, fault): (Address, Fault)| {
@@ -164,7 +166,7 @@ fn connect(
     left_out: &BTreeSet<(String, String)>,
     notes: Vec<String>,
 ) -> Result<Graph, Error> {
-    let mut graph = Graph { resources: BTreeMap::new(), notes };
+    let mut graph = Graph { notes, ..Graph::default() };
     for (address, drafted) in drafts {
         let Drafted { draft, template, provider, region } = drafted;
         let place = |fault: Fault| fault.within(&template.file, &template.text);

@@ -233,6 +233,17 @@ pub struct Node {
     pub discriminator: Option<Discriminator>,
 }
 
+impl Node {
+    /// Whether it says nothing: any value will do.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.types.list().is_empty()
+            && self.properties.is_empty()
+            && self.reference.is_none()
+            && self.discriminator.is_none()
+    }
+}
+
 impl Schema {
     /// The schema of a type; `None` where wildcam has none. Read when it is first asked for.
     ///
@@ -240,8 +251,18 @@ impl Schema {
     /// Never in a release: a test reads all of them.
     #[must_use]
     pub fn of(provider: Provider, kind: &str) -> Option<&'static Self> {
+        Self::named(provider.as_str(), kind)
+    }
+
+    /// As [`Schema::of`], by the name of the folder below templates/schemas: a provider's word, or `terraform` for
+    /// resources of Terraform's own providers.
+    ///
+    /// # Panics
+    /// Never in a release: a test reads all of them.
+    #[must_use]
+    pub fn named(folder: &str, kind: &str) -> Option<&'static Self> {
         static READ: [OnceLock<Schema>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
-        let index = FILES.binary_search_by(|(of, name, _)| (*of, *name).cmp(&(provider.as_str(), kind))).ok()?;
+        let index = FILES.binary_search_by(|(of, name, _)| (*of, *name).cmp(&(folder, kind))).ok()?;
         Some(READ[index].get_or_init(|| match serde_json::from_str(FILES[index].2) {
             Ok(schema) => schema,
             Err(error) => unreachable!("the schema of {kind} is wrong: {error}"),
@@ -287,7 +308,8 @@ impl Schema {
             return Some(child);
         }
         let is_index = key == "*" || key.bytes().all(|byte| byte.is_ascii_digit());
-        node.items.as_deref().filter(|_| is_index).or(node.additional.as_deref())
+        let any = node.is_any().then_some(node);
+        node.items.as_deref().filter(|_| is_index).or(node.additional.as_deref()).or(any)
     }
 
     /// Whether one of `pointers` stands for `pointer` or for something that holds it.

@@ -93,11 +93,8 @@ impl Models {
             format::strip(&mut root, flag);
             definitions.values_mut().for_each(|node| format::strip(node, flag));
         }
-        let source = Source {
-            package: package.package.clone(),
-            version: package.version.clone(),
-            date: package.date.clone(),
-        };
+        let source =
+            Source { package: package.package.clone(), version: package.version.clone(), date: package.date.clone() };
         let mut facts = Map::new();
         facts.insert("apiVersion".to_owned(), Value::from(package.api_version.as_str()));
         if matches!(of.route.as_str(), "group" | "tracked" | "tagged") {
@@ -127,7 +124,8 @@ impl Models {
         let (mut properties, mut required) = (Map::new(), Vec::new());
         for ancestor in self.line(name).into_iter().rev() {
             let class = &self.classes[&ancestor];
-            properties.extend(class["properties"].as_object().into_iter().flatten().map(|(k, v)| (k.clone(), clean(v))));
+            properties
+                .extend(class["properties"].as_object().into_iter().flatten().map(|(k, v)| (k.clone(), clean(v))));
             required.extend(class["required"].as_array().into_iter().flatten().cloned());
             if let Some(more) = class.get("additional") {
                 node["additional"] = more.clone();
@@ -174,7 +172,8 @@ impl Models {
     fn children(&self, name: &str) -> Vec<(String, String)> {
         let listed = self.classes[name].get("subtypes").and_then(Value::as_object).into_iter().flatten();
         let listed = listed.filter_map(|(value, child)| Some((value.clone(), child.as_str()?.to_owned())));
-        let named = self.classes.iter().filter(|(child, _)| *child != name && self.line(child).contains(&name.to_owned()));
+        let named =
+            self.classes.iter().filter(|(child, _)| *child != name && self.line(child).contains(&name.to_owned()));
         let named = named.filter_map(|(child, class)| Some((class.get("value")?.as_str()?.to_owned(), child.clone())));
         listed.chain(named).collect()
     }

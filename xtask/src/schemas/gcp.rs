@@ -40,6 +40,9 @@ pub(super) struct Kind {
     /// Properties that hold another schema of the document: names and schemas.
     #[serde(default)]
     nested: BTreeMap<String, String>,
+    /// The schema whose fields are told at the top too, where the resource lies in an envelope.
+    #[serde(default)]
+    told: Option<String>,
     /// Properties that must be set, beside those that say so.
     #[serde(default)]
     required: Vec<String>,
@@ -96,6 +99,14 @@ fn draft(kind: &str, of: &Kind, document: &Value, source: Source) -> Result<Draf
     };
     for (name, kind) in &of.extra {
         root["properties"][name] = json!({ "type": kind, "$createOnly": true });
+    }
+    for schema in &of.told {
+        let fields = definitions.get(schema).and_then(|told| told["properties"].as_object()).into_iter().flatten();
+        for (name, field) in fields.filter(|(_, field)| field["type"] == "string") {
+            let mut field = field.clone();
+            field["$readOnly"] = json!(true);
+            root["properties"][name] = field;
+        }
     }
     for (name, schema) in &of.nested {
         root["properties"][name] = json!({ "ref": schema });
