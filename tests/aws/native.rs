@@ -202,8 +202,9 @@ async fn roles_and_the_trust_in_an_identity_provider() {
     );
     let provider = make(plane, &provider_wanted, 3).await;
     seen(plane, &provider_wanted, &provider).await;
-    let more = with(&provider_wanted, |properties| properties["ClientIdList"] = json!(["sts.amazonaws.com", "other"]));
-    let provider = change(plane, &provider, &more, &["/ClientIdList/1"]).await;
+    // moto has no call that changes the audiences.
+    let more = with(&provider_wanted, |properties| properties["ThumbprintList"] = json!(["0".repeat(40)]));
+    let provider = change(plane, &provider, &more, &["/ThumbprintList"]).await;
     delete(plane, &provider).await;
 }
 

@@ -14,6 +14,9 @@ use crate::{
     stores::{SECRET, site},
 };
 
+/// A status, headers and a body.
+type Nonsense = (u16, &'static [(&'static str, &'static str)], Bytes);
+
 /// A store that answers everything alike.
 async fn store(status: u16, headers: &'static [(&'static str, &'static str)], body: Bytes) -> std::net::SocketAddr {
     let answer = move || {
@@ -32,7 +35,7 @@ async fn store(status: u16, headers: &'static [(&'static str, &'static str)], bo
     address
 }
 
-fn answers() -> Vec<(u16, &'static [(&'static str, &'static str)], Bytes)> {
+fn answers() -> Vec<Nonsense> {
     let page = |text: &str| Bytes::from(text.to_owned());
     vec![
         (200, &[], page("")),

@@ -6,7 +6,7 @@ use object_store::{
     ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, S3ConditionalPut},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     call::Wire,
@@ -146,6 +146,8 @@ pub(super) async fn remove(wire: &Wire, place: &Place, project: &str) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Prefix,
     /// A number.
     Number,
+    /// A number above zero; zero says nothing, as some stores do.
+    Positive,
     /// A truth.
     Truth,
     /// An object.
@@ -26,7 +28,7 @@ pub(super) enum Shape {
 /// A property, the path of its element, and what it is.
 pub(super) type Field = (&'static str, &'static str, Shape);
 
-use Shape::{List, Number, Object, Prefix, Text, Truth};
+use Shape::{List, Number, Object, Positive, Prefix, Text, Truth};
 
 pub(super) const VERSIONING: Shape = Object(&[("Status", "Status", Text)]);
 
@@ -61,7 +63,7 @@ pub(super) const OBJECT_LOCK: Shape = Object(&[
         Object(&[(
             "DefaultRetention",
             "DefaultRetention",
-            Object(&[("Mode", "Mode", Text), ("Days", "Days", Number), ("Years", "Years", Number)]),
+            Object(&[("Mode", "Mode", Text), ("Days", "Days", Positive), ("Years", "Years", Positive)]),
         )]),
     ),
 ]);
@@ -142,6 +144,7 @@ pub(super) fn read(element: &Element, shape: &Shape) -> Option<Value> {
         Text => Some(text).filter(|text| !text.is_empty()).map(Value::from),
         Prefix => Some(Value::from(text)),
         Number => text.parse::<i64>().ok().map(Value::from),
+        Positive => text.parse::<i64>().ok().filter(|number| *number > 0).map(Value::from),
         Truth => Some(text).filter(|text| !text.is_empty()).map(|text| Value::from(text.eq_ignore_ascii_case("true"))),
         Object(fields) => {
             let mut map = Map::new();
@@ -171,10 +174,10 @@ pub(super) fn write(into: &mut Element, value: &Value, shape: &Shape, place: &st
     let wrong = |what: &str| Failure::new(FailureKind::Invalid, "AWS::S3::Bucket", format!("`{place}` {what}"));
     match (shape, value) {
         (Text | Prefix, Value::String(text)) => text.clone_into(&mut into.text),
-        (Number, Value::Number(number)) => into.text = number.to_string(),
+        (Number | Positive, Value::Number(number)) => into.text = number.to_string(),
         (Truth, Value::Bool(truth)) => into.text = truth.to_string(),
         // Templates and people write truths and numbers as texts too, and the schema allows it.
-        (Number | Truth, Value::String(text)) => text.clone_into(&mut into.text),
+        (Number | Positive | Truth, Value::String(text)) => text.clone_into(&mut into.text),
         (Object(fields), Value::Object(map)) => {
             if let Some(key) = map.keys().find(|key| !fields.iter().any(|(name, ..)| name == key)) {
                 return Err(wrong(&format!("has no `{key}`")));

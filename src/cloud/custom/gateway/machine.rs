@@ -17,7 +17,7 @@ use super::{
     KIND,
     health::Alive,
     invalid,
-    place::is_plain,
+    place::{Seen, is_plain},
 };
 use crate::project::Secret;
 
@@ -223,11 +223,7 @@ impl Machine {
     }
 
     /// The manifest of a folder and the digests of its files.
-    pub(super) async fn look(
-        &self,
-        folder: &str,
-        manifest: &str,
-    ) -> Result<Option<(Vec<u8>, BTreeMap<String, String>)>, Failure> {
+    pub(super) async fn look(&self, folder: &str, manifest: &str) -> Result<Option<Seen>, Failure> {
         const CALL: &str = "machine:look";
         let output = self.run(CALL, LOOK, &[folder, manifest], Input::Nothing).await?;
         match output.code {

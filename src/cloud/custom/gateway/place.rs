@@ -33,6 +33,9 @@ use crate::{
 const LARGEST_FILE: u64 = 4 << 20;
 const MOST_FILES: usize = 100;
 
+/// What lies in a folder: the manifest as it is, and the digest of every file.
+pub(super) type Seen = (Vec<u8>, BTreeMap<String, String>);
+
 /// A machine and a folder on it.
 pub(super) struct Place {
     via: Via,
@@ -153,10 +156,7 @@ impl Place {
     }
 
     /// The manifest and the digests of the files beside it; `None` where there is no manifest.
-    pub(super) async fn look(
-        &self,
-        manifest: &'static str,
-    ) -> Result<Option<(Vec<u8>, BTreeMap<String, String>)>, Failure> {
+    pub(super) async fn look(&self, manifest: &'static str) -> Result<Option<Seen>, Failure> {
         match &self.at {
             At::Folder(path) => {
                 let path = path.clone();
@@ -295,7 +295,7 @@ fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
-fn look_here(folder: &Path, manifest: &str) -> Result<Option<(Vec<u8>, BTreeMap<String, String>)>, Failure> {
+fn look_here(folder: &Path, manifest: &str) -> Result<Option<Seen>, Failure> {
     let Some(text) = read_file(&folder.join(manifest))? else { return Ok(None) };
     let mut digests = BTreeMap::new();
     let entries = std::fs::read_dir(folder).map_err(|error| failed("list", folder, &error))?;
