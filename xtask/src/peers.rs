@@ -32,7 +32,7 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 6] = [
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -56,6 +56,12 @@ const PEERS: [Peer; 5] = [
         version: "3.37.0",
         source: Source::Node("azurite"),
         purpose: "the state store and the containers of Azure",
+    },
+    Peer {
+        executable: "az",
+        version: "2.91.0",
+        source: Source::Python("azure-cli"),
+        purpose: "Blob storage against Azure's own client; 750 MB, some minutes",
     },
     DENY,
 ];
