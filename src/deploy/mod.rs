@@ -13,3 +13,4 @@ pub mod selector;
 pub mod state;
 pub mod template;
 pub mod validate;
+pub mod words;

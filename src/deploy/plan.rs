@@ -63,6 +63,9 @@ pub struct Planned {
     pub template: Value,
     /// What must be done before it.
     pub after: BTreeSet<Address>,
+    /// Everything that it stands on, also what stands already: the state keeps it, so that this goes before that does.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<Address>,
     /// What it holds that would be lost; empty: nothing is lost.
     pub loses: String,
     /// The usual time, in minutes, from and to.
