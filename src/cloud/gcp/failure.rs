@@ -170,7 +170,7 @@ fn judge(call: &str, service: Service, told: &Told) -> Failure {
         }
         409 if says(&["not empty", "tried to delete is not empty"]) => FailureKind::Protected,
         409 => FailureKind::Exists,
-        412 if says(&["not empty"]) => FailureKind::Protected,
+        412 if says(&["not empty", "must be empty"]) => FailureKind::Protected,
         412 => FailureKind::Busy,
         // A member or an account that was made a moment ago is not known to every policy yet.
         400 if says(&["does not exist", "not found", "unknown service account"])

@@ -168,10 +168,8 @@ fn of_parts<'g>(graph: &'g Graph, parts: &[Part]) -> Meaning<'g> {
 
 /// The types that an attribute may have; empty: any. The error says what is wrong with the way to it.
 fn types_of<'g>(graph: &'g Graph, target: &Target) -> Result<&'g [Type], String> {
-    let resource = graph
-        .resources
-        .get(&target.address)
-        .ok_or_else(|| format!("there is no resource {}", target.address))?;
+    let resource =
+        graph.resources.get(&target.address).ok_or_else(|| format!("there is no resource {}", target.address))?;
     if target.path.is_empty() {
         return Ok(&[Type::String]);
     }

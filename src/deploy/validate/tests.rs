@@ -67,7 +67,10 @@ fn references_lead_to_attributes_that_fit() {
     assert_eq!(found(good), Vec::<String>::new());
     for (bad, says) in [
         (json!({ "BucketName": "${aws/storage/other.Arn}" }), "there is no resource aws/storage/other"),
-        (json!({ "BucketName": "${aws/storage/key.Aarn}" }), "AWS::KMS::Key has no `Aarn` to refer to; did you mean `Arn`?"),
+        (
+            json!({ "BucketName": "${aws/storage/key.Aarn}" }),
+            "AWS::KMS::Key has no `Aarn` to refer to; did you mean `Arn`?",
+        ),
         (json!({ "BucketName": "${aws/storage/key.Enabled}" }), "is true or false, and a string belongs here"),
         (json!({ "ObjectLockEnabled": "${aws/storage/key}" }), "is a string, and true or false belongs here"),
         (json!({ "BucketName": "a${aws/storage/key.Tags}" }), "has no place within a text"),
