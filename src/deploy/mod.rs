@@ -3,9 +3,11 @@
 
 pub mod compare;
 pub mod consent;
+pub mod eject;
 pub mod gateway_secrets;
 pub mod graph;
 mod names;
+pub mod parity;
 pub mod plan;
 pub mod price;
 pub mod reference;

@@ -4,6 +4,17 @@ use crate::project::Provider;
 
 /// Provider, stack, text.
 pub const TEMPLATES: &[(Provider, &str, &str)] = &[
+    (Provider::Aws, "alarms", include_str!("../../../templates/aws/alarms.yaml")),
+    (Provider::Aws, "budget", include_str!("../../../templates/aws/budget.yaml")),
+    (Provider::Aws, "ci", include_str!("../../../templates/aws/ci.yaml")),
+    (Provider::Aws, "database", include_str!("../../../templates/aws/database.yaml")),
+    (Provider::Aws, "dns", include_str!("../../../templates/aws/dns.yaml")),
+    (Provider::Aws, "gateway", include_str!("../../../templates/aws/gateway.yaml")),
+    (Provider::Aws, "identity", include_str!("../../../templates/aws/identity.yaml")),
+    (Provider::Aws, "network", include_str!("../../../templates/aws/network.yaml")),
+    (Provider::Aws, "registry", include_str!("../../../templates/aws/registry.yaml")),
+    (Provider::Aws, "secrets", include_str!("../../../templates/aws/secrets.yaml")),
+    (Provider::Aws, "storage", include_str!("../../../templates/aws/storage.yaml")),
     (Provider::Azure, "alarms", include_str!("../../../templates/azure/alarms.yaml")),
     (Provider::Azure, "budget", include_str!("../../../templates/azure/budget.yaml")),
     (Provider::Azure, "ci", include_str!("../../../templates/azure/ci.yaml")),
@@ -26,4 +37,7 @@ pub const TEMPLATES: &[(Provider, &str, &str)] = &[
     (Provider::Gcp, "registry", include_str!("../../../templates/gcp/registry.yaml")),
     (Provider::Gcp, "secrets", include_str!("../../../templates/gcp/secrets.yaml")),
     (Provider::Gcp, "storage", include_str!("../../../templates/gcp/storage.yaml")),
+    (Provider::Custom, "database", include_str!("../../../templates/custom/database.yaml")),
+    (Provider::Custom, "gateway", include_str!("../../../templates/custom/gateway.yaml")),
+    (Provider::Custom, "storage", include_str!("../../../templates/custom/storage.yaml")),
 ];

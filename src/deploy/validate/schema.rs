@@ -251,8 +251,18 @@ impl Schema {
     /// Never in a release: a test reads all of them.
     #[must_use]
     pub fn of(provider: Provider, kind: &str) -> Option<&'static Self> {
+        Self::named(provider.as_str(), kind)
+    }
+
+    /// As [`Schema::of`], by the name of the folder below templates/schemas: a provider's word, or `terraform` for
+    /// resources of Terraform's own providers.
+    ///
+    /// # Panics
+    /// Never in a release: a test reads all of them.
+    #[must_use]
+    pub fn named(folder: &str, kind: &str) -> Option<&'static Self> {
         static READ: [OnceLock<Schema>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
-        let index = FILES.binary_search_by(|(of, name, _)| (*of, *name).cmp(&(provider.as_str(), kind))).ok()?;
+        let index = FILES.binary_search_by(|(of, name, _)| (*of, *name).cmp(&(folder, kind))).ok()?;
         Some(READ[index].get_or_init(|| match serde_json::from_str(FILES[index].2) {
             Ok(schema) => schema,
             Err(error) => unreachable!("the schema of {kind} is wrong: {error}"),

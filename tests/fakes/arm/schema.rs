@@ -58,7 +58,8 @@ fn read(text: &str) -> BTreeMap<String, Type> {
             if let Some(done) = now.take() {
                 found.insert(done.kind.to_lowercase(), done);
             }
-            let option = |name: &str| words.iter().find_map(|word| word.strip_prefix(&format!("{name}="))).map(str::to_owned);
+            let option =
+                |name: &str| words.iter().find_map(|word| word.strip_prefix(&format!("{name}="))).map(str::to_owned);
             let ends = |name: &str| match option(name).as_deref() {
                 Some("now") => Ends::Now,
                 Some("operation") => Ends::Operation,
@@ -156,6 +157,11 @@ impl Type {
             self.root.check_removed(body, old, "")?;
         }
         Ok(())
+    }
+
+    /// Whether its properties have one of this name.
+    pub(super) fn root_has(&self, name: &str) -> bool {
+        self.root.children.get("properties").is_some_and(|node| node.children.contains_key(name))
     }
 
     /// A body as it is told: without what is never told.

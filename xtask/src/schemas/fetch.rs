@@ -66,6 +66,32 @@ impl Packages {
     }
 }
 
+impl Packages {
+    /// A package of npm, unpacked; what is there already is not fetched again. None of its code is run.
+    ///
+    /// # Errors
+    ///
+    /// When there is no npm, or the registry does not answer.
+    pub(super) fn npm(&self, package: &str, version: &str) -> Result<PathBuf, String> {
+        let name = package.trim_start_matches('@').replace('/', "-");
+        let unpacked = self.folder.join(format!("{name}-{version}"));
+        if unpacked.is_dir() {
+            return Ok(unpacked);
+        }
+        let partial = self.folder.join(format!("{name}-{version}.partial"));
+        make(&partial)?;
+        let npm = machine::find("npm").ok_or("there is no npm here")?;
+        let mut pack = Command::new(npm);
+        pack.current_dir(&partial).args(["pack", "--silent", "--ignore-scripts"]).arg(format!("{package}@{version}"));
+        program::run_within(LIMIT, &mut pack)?;
+        let archive = format!("{name}-{version}.tgz");
+        let mut tar = Command::new("tar");
+        program::run_within(LIMIT, tar.current_dir(&partial).args(["-xzf", &archive]))?;
+        fs::rename(&partial, &unpacked).map_err(|error| format!("cannot rename {}: {error}", partial.display()))?;
+        Ok(unpacked)
+    }
+}
+
 fn make(folder: &Path) -> Result<(), String> {
     if folder.exists() {
         fs::remove_dir_all(folder).map_err(|error| format!("cannot clear {}: {error}", folder.display()))?;

@@ -6,6 +6,7 @@ mod azure;
 mod fetch;
 mod format;
 mod gcp;
+mod terraform;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +28,7 @@ struct Wanted {
     aws: Aws,
     azure: Vec<azure::Package>,
     gcp: Gcp,
+    terraform: terraform::Terraform,
 }
 
 #[derive(Deserialize)]
@@ -60,9 +62,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), String> {
     let azure = azure::drafts(&packages, &wanted.azure)?;
     let unpacked = packages.python(&wanted.gcp.package, &wanted.gcp.version)?;
     let gcp = gcp::drafts(&unpacked, &wanted.gcp.package, &wanted.gcp.version, &wanted.gcp.types)?;
+    let terraform = terraform::drafts(&packages, &wanted.terraform)?;
     let root = workspace.root().join("templates/schemas");
     let mut embedded = BTreeMap::new();
-    for (provider, drafts) in [("aws", aws), ("azure", azure), ("gcp", gcp)] {
+    for (provider, drafts) in [("aws", aws), ("azure", azure), ("gcp", gcp), ("terraform", terraform)] {
         embedded.insert(provider, write(&root.join(provider), &drafts)?);
     }
     embed(workspace, &embedded)
