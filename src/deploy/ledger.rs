@@ -209,7 +209,10 @@ mod tests {
                 2 => {
                     let (kind, region) = ("k".to_owned(), "r".to_owned());
                     let id = flag.then(|| format!("id{number}"));
-                    Record::Handle { address, pending: Pending { kind, region, handle: "h".to_owned(), id, wait_ms: 1 } }
+                    Record::Handle {
+                        address,
+                        pending: Pending { kind, region, handle: "h".to_owned(), id, wait_ms: 1 },
+                    }
                 }
                 3 => Record::Ended { address, entry: some },
                 4 => {

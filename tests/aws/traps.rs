@@ -133,7 +133,12 @@ async fn a_bucket_of_a_stranger_is_not_ours() {
         "arn:aws:iam::111111111111:role/stranger",
         "--role-session-name",
         "s",
-        "sts", "assume-role", "--role-arn", "arn:aws:iam::111111111111:role/stranger", "--role-session-name", "stranger",
+        "sts",
+        "assume-role",
+        "--role-arn",
+        "arn:aws:iam::111111111111:role/stranger",
+        "--role-session-name",
+        "stranger",
     ]);
     let Some(told) = told else { return };
     let text =

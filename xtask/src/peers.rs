@@ -24,6 +24,8 @@ enum Source {
     Node(&'static str),
     /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
     Go(&'static str),
+    /// A Go module whose main program cannot be installed by its name, built in a module of ours that requires it.
+    GoMain(&'static str, &'static str),
     /// A package of Debian; its version is the distribution's.
     Debian(&'static str),
     /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
@@ -82,6 +84,7 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
         Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
         Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
@@ -158,6 +161,22 @@ fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String>
     // A module that wants a newer Go would have one fetched.
     command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
     program::run_within(LIMIT, &mut command)
+}
+
+/// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
+fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut download = Command::new(&go);
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+    let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
+        .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
+    let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
+    let mut build = Command::new(go);
+    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    // The path is taken from the folder of -C, so it must be whole.
+    let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
+    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut build)
 }
 
 /// A link to the program that Debian installed: it needs its libraries and its configuration where they are.

@@ -160,7 +160,8 @@ async fn twice(site: &Site, count: usize) -> [Duration; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_resources_and_a_second_run() {
     let place = tempfile::tempdir().unwrap();
-    let folder: Arc<dyn ObjectStore> = Arc::new(LocalFileSystem::new_with_prefix(place.path()).unwrap().with_fsync(true));
+    let folder: Arc<dyn ObjectStore> =
+        Arc::new(LocalFileSystem::new_with_prefix(place.path()).unwrap().with_fsync(true));
     let folder = crate::deploy::model::speed::conditional(folder);
     let [apply, plan] = twice(&site(folder, Duration::ZERO), 1000).await;
     println!("1000 resources, a folder with fsync: apply {apply:?}, then a plan without changes {plan:?}");

@@ -283,7 +283,11 @@ async fn a_lost_state_is_found_again_by_marks_and_names() {
     let interrupt = CancellationToken::new();
     let process = scene.process(None, false);
     for cloud in ["a", "b", "c"] {
-        let plane = super::cloud::Plane { name: cloud.to_owned(), world: Arc::clone(&scene.world), process: Arc::clone(&process) };
+        let plane = super::cloud::Plane {
+            name: cloud.to_owned(),
+            world: Arc::clone(&scene.world),
+            process: Arc::clone(&process),
+        };
         crate::cloud::control::ControlPlane::remove_state_store(&plane, "lab").await.unwrap();
     }
     scene.world.made.lock().unwrap().clear();
@@ -334,7 +338,8 @@ async fn data_goes_only_where_it_was_named_and_a_destroy_removes_the_stores_last
     let failed: BTreeSet<String> = outcome.failed.iter().map(|failed| failed.address.to_string()).collect();
     assert_eq!(failed, BTreeSet::from(["b/stack/bucket", "c/stack/bucket"].map(str::to_owned)));
     assert!(outcome.removed.is_empty());
-    let left: Vec<String> = scene.world.things().into_iter().map(|(cloud, thing)| format!("{cloud} {}", thing.kind)).collect();
+    let left: Vec<String> =
+        scene.world.things().into_iter().map(|(cloud, thing)| format!("{cloud} {}", thing.kind)).collect();
     assert_eq!(left, ["b m.data", "b m.token", "c m.data", "c m.token"], "a key goes after the bucket that it closes");
     // Another environment has its state there too.
     let mut other = Scene { world: Arc::clone(&scene.world), ..Scene::new(15) };

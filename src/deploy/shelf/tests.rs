@@ -7,11 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Error, Session, Shelf, cipher::CipherError};
 use crate::{
-    deploy::{
-        model::Scene,
-        site::Site,
-        state::Record,
-    },
+    deploy::{model::Scene, site::Site, state::Record},
     project::SecretRef,
 };
 
@@ -38,7 +34,10 @@ async fn keys(store: &InMemory, below: &str) -> Vec<String> {
 
 /// Takes the lease away behind the holder's back, as an expiry would.
 async fn free_the_lease(scene: &Scene) {
-    use crate::journal::{lease::Held, register::{Register, Timeouts}};
+    use crate::journal::{
+        lease::Held,
+        register::{Register, Timeouts},
+    };
     let stores = ["a", "b", "c"].map(|cloud| {
         let store: Arc<dyn ObjectStore> = scene.world.store(cloud).unwrap();
         (cloud.to_owned(), store)
@@ -301,7 +300,13 @@ async fn many_processes_after_each_other_never_lose_a_record() {
                 let session = begin(&site.shelf).await;
                 for _ in 0..40 {
                     let name = format!("{}", scene.random.u64());
-                    session.append(vec![Record::Leftover { address: format!("a/s/n{name}").parse().unwrap(), entries: vec![entry()] }]).await.unwrap();
+                    session
+                        .append(vec![Record::Leftover {
+                            address: format!("a/s/n{name}").parse().unwrap(),
+                            entries: vec![entry()],
+                        }])
+                        .await
+                        .unwrap();
                     told.push(format!("a/s/n{name}"));
                 }
                 session.close().await.unwrap();

@@ -87,6 +87,24 @@ pub(super) const PEERS: &[Peer] = &[
         source: Source::Python("gsutil"),
         purpose: "what was made in Cloud Storage, seen by Google's own client",
     },
+    Peer {
+        executable: "cfn-lint",
+        version: "1.58.0",
+        source: Source::Python("cfn-lint"),
+        purpose: "the way out to CloudFormation",
+    },
+    Peer {
+        executable: "tofu",
+        version: "v1.12.6",
+        source: Source::GoMain("github.com/opentofu/opentofu", "./cmd/tofu"),
+        purpose: "the way out to Terraform, and what a deploy is measured beside; built from source, some minutes",
+    },
+    Peer {
+        executable: "az",
+        version: "2.91.0",
+        source: Source::Python("azure-cli"),
+        purpose: "Blob storage against Azure's own client; 750 MB, some minutes",
+    },
     DENY,
 ];
 
