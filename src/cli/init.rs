@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
     let text = render(&choice);
     let project = Project::parse(&text, &path, &dir, None).map_err(project_error)?;
     write_new(&path, &dir, &text, arguments.force)?;
-    let estimate = estimate(&project.settings);
+    let estimate = price(&project);
     context.ui.json(&InitLine { path: &path, estimate: &estimate, warnings: &project.warnings });
     say(context, &path, &project, &estimate);
     Ok(())
@@ -118,6 +118,11 @@ fn provider(argument: ProviderArgument) -> Provider {
         ProviderArgument::Gcp => Provider::Gcp,
         ProviderArgument::Custom => Provider::Custom,
     }
+}
+
+/// What the written project costs. This is the one place that says where the figures come from.
+fn price(project: &Project) -> Estimate {
+    estimate(&project.settings)
 }
 
 /// The folder's name as far as it can be a project's.
@@ -172,6 +177,10 @@ fn say(context: &Context, path: &Path, project: &Project, estimate: &Estimate) {
     table.row(["together".to_owned(), String::new(), total]);
     ui.result(&table);
     ui.result("");
+    let (clouds, cameras) = (estimate.clouds.len(), project.settings.project.scale.cameras());
+    let clouds = if clouds == 1 { "1 cloud".to_owned() } else { format!("{clouds} clouds") };
+    let total = cost_range(estimate.low_usd, estimate.high_usd);
+    ui.result(format_args!("{cameras} cameras, {clouds}, one region in each: {total} in the first month."));
     ui.result(format_args!("This is an {} ({}). It assumes:", estimate.words, estimate.prices_of));
     for assumption in &estimate.assumptions {
         ui.result(format_args!("  {assumption}"));

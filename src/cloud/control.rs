@@ -288,6 +288,19 @@ pub struct StateStore {
     pub objects: Arc<dyn ObjectStore>,
 }
 
+/// Who may push to the registry that the stack `registry` makes in a cloud.
+#[derive(Clone, Debug)]
+pub struct RegistryLogin {
+    /// The registry's host, with its port where it has one, without a scheme.
+    pub host: String,
+    /// The path of the gateway's repository in it, as the stack makes it; empty where the cloud has no opinion.
+    pub repository: String,
+    /// The user name.
+    pub username: String,
+    /// The password, or the token that stands for one.
+    pub password: Secret,
+}
+
 /// One cloud's control plane.
 #[async_trait]
 pub trait ControlPlane: Send + Sync + fmt::Debug {
@@ -352,6 +365,14 @@ pub trait ControlPlane: Send + Sync + fmt::Debug {
     /// # Errors
     /// When a call failed.
     async fn remove_state_store(&self, project: &str) -> Result<(), Failure>;
+
+    /// The way into the cloud's container registry, for pushing the gateway's image; `None` where the cloud has none.
+    ///
+    /// # Errors
+    /// When a call failed.
+    async fn registry_login(&self) -> Result<Option<RegistryLogin>, Failure> {
+        Ok(None)
+    }
 
     /// Credentials, permissions, quotas and retirement dates, for `wildcam doctor --cloud`. Changes nothing.
     async fn check(&self) -> Vec<Finding>;

@@ -26,18 +26,34 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A silent peer is given up after this much time without a byte. Callers set shorter limits for whole requests.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The same for requests with large bodies.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// An HTTP/1.1 client that trusts exactly `authority_pem`, or the platform's authorities when there is none. It follows
 /// no redirects, since a signed request must not travel elsewhere, and uses no proxy from the environment.
 ///
 /// # Errors
 /// When the authority is no valid PEM.
 pub fn http(authority_pem: Option<&str>) -> Result<reqwest::Client, Error> {
+    build(authority_pem, READ_TIMEOUT)
+}
+
+/// As [`http()`], for requests with large bodies: the answer to one begins only when all of it was sent, so the peer may be
+/// silent for longer.
+///
+/// # Errors
+/// As [`http()`].
+pub fn http_for_transfers(authority_pem: Option<&str>) -> Result<reqwest::Client, Error> {
+    build(authority_pem, TRANSFER_TIMEOUT)
+}
+
+fn build(authority_pem: Option<&str>, read_timeout: Duration) -> Result<reqwest::Client, Error> {
     let builder = reqwest::Client::builder()
         .http1_only()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
+        .read_timeout(read_timeout)
         .pool_max_idle_per_host(64)
         // Below the five seconds after which some servers close an idle connection under a request.
         .pool_idle_timeout(Duration::from_secs(4))

@@ -1,6 +1,8 @@
 //! What the types cannot say: how the tables must fit together.
 
-use std::{collections::BTreeMap, path::Path};
+mod deploy;
+
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use serde::Serialize;
 
@@ -30,6 +32,7 @@ pub(super) fn check(
     let stores = check_clouds(settings, places, dir)?;
     check_gateway(settings, places, stores.len())?;
     check_ranges(settings, places)?;
+    deploy::check(settings, places)?;
     Ok((stores, warnings(settings)))
 }
 
@@ -110,13 +113,7 @@ fn check_gateway(settings: &Settings, places: &Places<'_>, stores: usize) -> Res
         .help("leave `degraded` out"));
     }
     for name in gateway.public_urls.keys() {
-        if !settings.clouds.contains_key(name) {
-            let fault = Fault::new(places.of(&["gateway", "public_urls", name]), format!("there is no cloud `{name}`"));
-            return Err(match nearest(name, settings.clouds.keys().map(String::as_str)) {
-                Some(meant) => fault.help(format!("did you mean `{meant}`?")),
-                None => fault,
-            });
-        }
+        require_cloud(settings, name, places.of(&["gateway", "public_urls", name]))?;
     }
     for (name, url) in &gateway.public_urls {
         if url.scheme() != "https" {
@@ -133,6 +130,18 @@ fn check_gateway(settings: &Settings, places: &Places<'_>, stores: usize) -> Res
         .help("memory must be at least body, and body above 0"));
     }
     Ok(())
+}
+
+/// Refuses the name of a cloud that there is not.
+fn require_cloud(settings: &Settings, name: &str, span: Range<usize>) -> Result<(), Fault> {
+    if settings.clouds.contains_key(name) {
+        return Ok(());
+    }
+    let fault = Fault::new(span, format!("there is no cloud `{}`", name.escape_debug()));
+    Err(match nearest(name, settings.clouds.keys().map(String::as_str)) {
+        Some(meant) => fault.help(format!("did you mean `{meant}`?")),
+        None => fault,
+    })
 }
 
 fn count_clouds(count: usize) -> String {

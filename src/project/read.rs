@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue, Deserializer},
+    de::{DeArray, DeTable, DeValue, Deserializer},
 };
 
 use super::{
@@ -100,17 +100,25 @@ pub(super) struct Places<'t> {
 }
 
 impl Places<'_> {
-    /// The place of a key's value; where the key is not written, of the nearest table around it.
+    /// The place of a key's value; where the key is not written, of the nearest table around it. In a list the key is the
+    /// number of the element.
     pub(super) fn of(&self, path: &[&str]) -> Range<usize> {
-        let mut table = self.root.get_ref();
+        let mut table = Some(self.root.get_ref());
+        let mut list: Option<&DeArray<'_>> = None;
         let mut nearest = 0..0;
         for name in path {
-            let Some((_, value)) = table.get_key_value(*name) else { break };
+            let found = match (table, list) {
+                (Some(table), _) => table.get_key_value(*name).map(|(_, value)| value),
+                (None, Some(list)) => name.parse().ok().and_then(|index: usize| list.get(index)),
+                (None, None) => None,
+            };
+            let Some(value) = found else { break };
             nearest = value.span();
-            match value.get_ref() {
-                DeValue::Table(inner) => table = inner,
-                _ => break,
-            }
+            (table, list) = match value.get_ref() {
+                DeValue::Table(inner) => (Some(inner), None),
+                DeValue::Array(inner) => (None, Some(inner)),
+                _ => (None, None),
+            };
         }
         nearest
     }

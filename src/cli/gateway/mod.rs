@@ -1,12 +1,15 @@
 //! `wildcam gateway`.
 
-use std::{io::Read, net::SocketAddr, path::PathBuf, sync::Arc};
+mod healthy;
+mod image;
+
+use std::{io::Read, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use wildcam_core::wire::CameraId;
 
-use super::{CommandError, CommandResult, Context, Kind, signing};
+use super::{CommandError, CommandResult, Context, Kind, open::variable, signing};
 use crate::{
     cloud,
     data::{Index, index::Mode, reindex},
@@ -16,9 +19,18 @@ use crate::{
     ui::JsonLine,
 };
 
+const EXAMPLES: &str = "Examples:
+  wildcam gateway --cloud a
+  wildcam gateway --plain-http --behind-tls     in a container, behind a load balancer that ends TLS
+  wildcam gateway image --cloud aws --push
+  wildcam gateway reindex";
+
+/// Platforms give a container ten seconds between the signal to end and the end. Requests get the first five.
+const LAST_WRITES: Duration = Duration::from_secs(3);
+
 /// The arguments of `wildcam gateway`.
 #[derive(clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, after_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -27,6 +39,12 @@ pub(super) struct Arguments {
     /// The address and port to listen on instead of gateway.listen; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Speak HTTP without TLS, for a container behind a provider's TLS; listens on the port in PORT where that is set
+    #[arg(long)]
+    plain_http: bool,
+    /// TLS ends in front of this gateway, so plain HTTP needs no warning
+    #[arg(long, requires = "plain_http")]
+    behind_tls: bool,
     /// End when standard input closes: for a parent that must not leave a gateway behind
     #[arg(long)]
     until_stdin_closes: bool,
@@ -36,6 +54,10 @@ pub(super) struct Arguments {
 enum Command {
     /// Make the index again from the objects; it can run beside a gateway, and again
     Reindex(Place),
+    /// Build the gateway as a container image from a static wildcam, and push it; needs no Docker
+    Image(image::Arguments),
+    /// Ask the gateway in this container whether it can take detections; the health check of its image
+    Healthy(healthy::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -121,7 +143,7 @@ fn stores(project: &Project, own: &str) -> Result<Vec<Store>, CommandError> {
     names.sort_by_key(|name| name.as_str() != own);
     let mut stores = Vec::new();
     for name in names {
-        let objects = cloud::objects(name, &project.stores[name], &project.dir, &super::open::variable, None)
+        let objects = cloud::objects(name, &project.stores[name], &project.dir, &variable, None)
             .map_err(|error| CommandError::new(Kind::Usage, format!("cloud {name} cannot be used")).because(error))?;
         stores.push(Store { name: name.clone(), objects });
     }
@@ -153,26 +175,15 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let project = context.open_project()?;
     match &arguments.command {
         Some(Command::Reindex(place)) => reindex(place, &project, context).await,
+        Some(Command::Image(arguments)) => image::run(arguments, &project, context).await,
+        Some(Command::Healthy(arguments)) => healthy::run(arguments, &project, context).await,
         None => serve(arguments, &project, context).await,
     }
 }
 
 async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> CommandResult {
     let place = arguments.place.resolve(project)?;
-    let configured = &project.settings.gateway;
-    let tls = configured.tls.as_ref().ok_or_else(|| {
-        CommandError::new(Kind::Usage, "[gateway.tls] is not set, and a gateway speaks nothing but TLS")
-            .next_step("set gateway.tls.certificate and gateway.tls.key, or try: wildcam lab up")
-    })?;
-    let path = project.path(&tls.certificate);
-    let chain = std::fs::read_to_string(&path).map_err(|error| {
-        CommandError::new(Kind::Usage, format!("the certificate {} cannot be read", path.display())).because(error)
-    })?;
-    let key = project
-        .secret(&tls.key, &super::open::variable)
-        .map_err(|error| CommandError::new(Kind::Usage, "gateway.tls.key cannot be had").because(error))?;
-    let server = tls::server(&chain, key.expose())
-        .map_err(|error| CommandError::new(Kind::Usage, "[gateway.tls] cannot be used").because(error))?;
+    let server = if arguments.plain_http { None } else { Some(tls(project)?) };
     let signer = Arc::new(signing::signer(project)?);
     let gateway = Gateway::new(Parts {
         settings: settings(project, &place),
@@ -183,7 +194,11 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
         random: context.random.clone(),
     })
     .map_err(|error| CommandError::new(Kind::Usage, "the gateway cannot start").because(error))?;
-    let wanted = arguments.listen.unwrap_or(configured.listen);
+    let wanted = match arguments.listen {
+        Some(address) => address,
+        None if arguments.plain_http => plain_address(project)?,
+        None => project.settings.gateway.listen,
+    };
     let listener = tokio::net::TcpListener::bind(wanted).await.map_err(|error| {
         CommandError::new(Kind::Failed, format!("{wanted} cannot be listened on"))
             .because(error)
@@ -193,10 +208,15 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
         .local_addr()
         .map_err(|error| CommandError::new(Kind::Failed, "the listener has no address").because(error))?;
 
-    let line =
-        Listening { address, url: format!("https://{address}"), gateway: place.name.as_str(), cloud: &place.cloud };
-    context.ui.json(&line);
-    context.ui.status(format!("gateway {} of cloud {} listens on https://{address}", place.name, place.cloud));
+    let url = format!("{}://{address}", if arguments.plain_http { "http" } else { "https" });
+    if arguments.plain_http && !arguments.behind_tls {
+        context.ui.warn(
+            "plain HTTP: what cameras send and tokens of readers can be read on the way\n  next: let TLS end in front of \
+             this gateway, and say so with --behind-tls",
+        );
+    }
+    context.ui.status(format!("gateway {} of cloud {} listens on {url}", place.name, place.cloud));
+    context.ui.json(&Listening { address, url, gateway: place.name.as_str(), cloud: &place.cloud });
     let stop = context.interrupt.child_token();
     if arguments.until_stdin_closes {
         cancel_when_stdin_closes(stop.clone());
@@ -205,11 +225,44 @@ async fn serve(arguments: &Arguments, project: &Project, context: &Context) -> C
         let (gateway, stop) = (Arc::clone(&gateway), stop.clone());
         tokio::spawn(async move { gateway.background(stop).await })
     };
-    serve::serve(listener, Some(server), gateway.router(), serve::Limits::default(), stop).await;
-    let _ = background.await;
-    // The last changes of the index are small, but the count of what is left to heal should be right.
-    let _ = gateway.index().flush().await;
+    serve::serve(listener, server, gateway.router(), serve::Limits::default(), stop).await;
+    let end = async {
+        let _ = background.await;
+        // The last changes of the index are small, but the count of what is left to heal should be right.
+        let _ = gateway.index().flush().await;
+    };
+    // A store that is down holds the last reports up, and they are not worth being killed for.
+    let _ = tokio::time::timeout(LAST_WRITES, end).await;
     Ok(())
+}
+
+fn tls(project: &Project) -> Result<Arc<rustls::ServerConfig>, CommandError> {
+    let tls = project.settings.gateway.tls.as_ref().ok_or_else(|| {
+        CommandError::new(Kind::Usage, "[gateway.tls] is not set, and a gateway speaks TLS").next_step(
+            "set gateway.tls.certificate and gateway.tls.key, or behind TLS of others: --plain-http --behind-tls; to try \
+             it out: wildcam lab up",
+        )
+    })?;
+    let path = project.path(&tls.certificate);
+    let chain = std::fs::read_to_string(&path).map_err(|error| {
+        CommandError::new(Kind::Usage, format!("the certificate {} cannot be read", path.display())).because(error)
+    })?;
+    let key = project
+        .secret(&tls.key, &variable)
+        .map_err(|error| CommandError::new(Kind::Usage, "gateway.tls.key cannot be had").because(error))?;
+    tls::server(&chain, key.expose())
+        .map_err(|error| CommandError::new(Kind::Usage, "[gateway.tls] cannot be used").because(error))
+}
+
+/// Where a gateway behind a provider's TLS listens: platforms that choose the port name it in `PORT`.
+fn plain_address(project: &Project) -> Result<SocketAddr, CommandError> {
+    let configured = project.settings.gateway.listen;
+    let Some(text) = variable("PORT").filter(|text| !text.is_empty()) else { return Ok(configured) };
+    match text.parse() {
+        Ok(port) if port > 0 => Ok(SocketAddr::new(configured.ip(), port)),
+        _ => Err(CommandError::new(Kind::Usage, "the environment variable PORT holds no port")
+            .next_step("set it to a number from 1 to 65535, or leave it out")),
+    }
 }
 
 /// Reads until the end in a thread of its own: a read of standard input cannot be called off, and must not hold the exit.

@@ -1,5 +1,7 @@
 //! `wildcam doctor`: what would stop wildcam on this machine, and what to do about it.
 
+mod clouds;
+
 use std::{
     net::{SocketAddr, TcpListener},
     path::Path,
@@ -20,6 +22,8 @@ use crate::{
 const EXAMPLES: &str = "Examples:
   wildcam doctor
   wildcam doctor --env staging
+  wildcam doctor --cloud           credentials, permissions, quotas and retirements in every cloud
+  wildcam doctor --cloud aws
   wildcam doctor --json";
 
 /// A lab with its stores, a drill's ledger and its pictures stay far below this.
@@ -32,7 +36,11 @@ const WANTED_OPEN_FILES: u64 = 1024;
 /// The arguments of `wildcam doctor`.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    cloud: Option<String>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,7 +87,10 @@ impl JsonLine for Summary {
     const REASON: &'static str = "doctor";
 }
 
-pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandResult {
+pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+    if let Some(name) = &arguments.cloud {
+        return clouds::run((!name.is_empty()).then_some(name.as_str()), context).await;
+    }
     let mut findings = vec![Finding::good("wildcam", format!("version {}", env!("CARGO_PKG_VERSION")))];
     let project = project(context, &mut findings)?;
     if let Some(project) = &project {
