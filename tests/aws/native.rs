@@ -2,7 +2,7 @@
 //! own client sees what was made.
 
 use serde_json::{Value, json};
-use wildcam::cloud::control::{ControlPlane, FailureKind, Live, Wanted};
+use wildcam::cloud::control::{ControlPlane, FailureKind, Live, Pending, Step, Wanted};
 
 use crate::{
     moto::{self, Moto},
@@ -16,7 +16,9 @@ async fn seen(plane: &dyn ControlPlane, wanted: &Wanted, live: &Live) {
     assert_eq!(located.as_ref().map(|found| &found.id), Some(&live.id), "{}", wanted.kind);
     match plane.list(&wanted.kind, &wanted.region).await {
         Ok(listed) => assert!(listed.iter().any(|one| one.id == live.id), "{} is not in {listed:?}", live.id),
-        Err(failure) => assert_eq!((failure.kind, wanted.kind.as_str()), (FailureKind::Unsupported, "AWS::S3::BucketPolicy")),
+        Err(failure) => {
+            assert_eq!((failure.kind, wanted.kind.as_str()), (FailureKind::Unsupported, "AWS::S3::BucketPolicy"))
+        }
     }
 }
 
@@ -139,16 +141,31 @@ async fn a_network_with_everything_in_it() {
     });
     let group = change(plane, &group, &wider, &["/SecurityGroupIngress/0/CidrIp", "/SecurityGroupIngress/1"]).await;
 
-    if let Some(told) = moto.aws(&["ec2", "describe-vpcs", "--filters", "Name=tag:wildcam-address,Values=aws/tests/vpc"]) {
+    if let Some(told) =
+        moto.aws(&["ec2", "describe-vpcs", "--filters", "Name=tag:wildcam-address,Values=aws/tests/vpc"])
+    {
         assert_eq!(told.pointer("/Vpcs/0/VpcId"), Some(&json!(vpc.id)));
     }
     if let Some(told) = moto.aws(&["ec2", "describe-route-tables", "--route-table-ids", &table.id]) {
         let routes = told.pointer("/RouteTables/0/Routes").and_then(Value::as_array).expect("routes");
         assert!(routes.iter().any(|route| route["GatewayId"] == json!(internet.id)), "{routes:?}");
     }
-    // A tag that somebody takes away is put back, without touching others.
+    // What a creation could not finish, because the network was not known everywhere yet, another process finishes.
+    let left = Pending {
+        kind: network.kind.clone(),
+        region: network.region.clone(),
+        handle: json!({ "EnableDnsHostnames": false }).to_string(),
+        id: Some(vpc.id.clone()),
+        wait_ms: 1,
+    };
+    assert_eq!(finish(plane, Step::Pending(left.clone())).await.expect("it ends"), vpc.id);
+    let now = plane.read(&network.kind, &network.region, &vpc.id).await.expect("it stands");
+    assert_eq!(now.properties["EnableDnsHostnames"], false);
+    let early = Pending { id: Some("vpc-00000000000000000".to_owned()), ..left };
+    assert!(matches!(plane.poll(&early).await, Ok(Step::Pending(_))), "it may still show");
+    // A tag that somebody changes is put back.
     let retagged = with(&network, |properties| properties["Tags"] = json!([{ "Key": "Name", "Value": "eagles" }]));
-    change(plane, &vpc, &retagged, &["/Tags/0/Value"]).await;
+    change(plane, &now, &retagged, &["/Tags/0/Value", "/EnableDnsHostnames"]).await;
     for live in [&endpoint, &association, &route, &table, &attached, &internet, &group, &subnet, &vpc] {
         delete(plane, live).await;
     }
@@ -162,9 +179,7 @@ async fn roles_and_the_trust_in_an_identity_provider() {
     let trust = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": { "Service": "ecs-tasks.amazonaws.com" }, "Action": "sts:AssumeRole" },
     ] });
-    let policy = |action: &str| {
-        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] })
-    };
+    let policy = |action: &str| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] });
     let role_wanted = wanted(
         "AWS::IAM::Role",
         "role",

@@ -294,8 +294,9 @@ pub(super) async fn update(
     // What the service tells after all (a minor version where a major one was set) needs no reminder.
     let told = |pointer: &&String| live.properties.pointer(pointer).is_some();
     let rules = Rules::of(Provider::Aws).get(&wanted.kind);
-    let write_only: Vec<String> =
-        rules.map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect()).unwrap_or_default();
+    let write_only: Vec<String> = rules
+        .map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect())
+        .unwrap_or_default();
     let retagged = tags.filter(|property| marks::difference(live, wanted, property).is_some());
     // The tags go in by themselves: what is live was read without the marks.
     if let (Some(property), Some(map)) = (tags, body.as_object_mut()) {
@@ -355,6 +356,18 @@ fn then_delete(pending: Pending, id: &str, token: &str) -> Pending {
     Pending { handle, id: Some(id.to_owned()), ..pending }
 }
 
+/// The failure of an operation, told by a call that succeeded: it must not be taken for a failure of the call, after which
+/// one would ask again and again.
+fn ended(failure: Failure) -> Failure {
+    let kind = match failure.kind {
+        FailureKind::Throttled | FailureKind::Unavailable => FailureKind::Busy,
+        // It came to an end that leaves open what stands: whoever asks must look.
+        FailureKind::Unreachable => FailureKind::Invalid,
+        kind => kind,
+    };
+    Failure { kind, ..failure }
+}
+
 /// See [`ControlPlane::poll`](crate::cloud::control::ControlPlane::poll).
 pub(super) async fn poll(wire: &Wire, pending: &Pending) -> Result<Step, Failure> {
     let mut parts = pending.handle.split('|');
@@ -364,7 +377,7 @@ pub(super) async fn poll(wire: &Wire, pending: &Pending) -> Result<Step, Failure
     };
     let action = "GetResourceRequestStatus";
     let answer = call(wire, &pending.region, action, &json!({ "RequestToken": handle })).await?;
-    let step = step(wire, &pending.kind, &pending.region, action, &answer)?;
+    let step = step(wire, &pending.kind, &pending.region, action, &answer).map_err(ended)?;
     match (step, delete, &pending.id) {
         (Step::Pending(next), Some(token), Some(id)) => Ok(Step::Pending(then_delete(next, id, token))),
         (Step::Pending(next), None, known) => Ok(Step::Pending(Pending { id: next.id.or(known.clone()), ..next })),
