@@ -43,7 +43,8 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
             [CompletionResult]::new('detections', 'detections', [CompletionResultType]::ParameterValue, 'List, get and export detections')
             [CompletionResult]::new('token', 'token', [CompletionResultType]::ParameterValue, 'Make a token that enrols a camera or reads detections')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'What runs, and how it is')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this machine and this project')
+            [CompletionResult]::new('ci', 'ci', [CompletionResultType]::ParameterValue, 'Let a CI system deploy without a key of any cloud')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Check this machine and this project, or with --cloud its clouds')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Show help: all commands, or one')
             [CompletionResult]::new('process', 'process', [CompletionResultType]::ParameterValue, 'A part of the lab; started by the lab')
@@ -318,6 +319,8 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'The address and port to listen on instead of gateway.listen; port 0 takes a free one')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--plain-http', '--plain-http', [CompletionResultType]::ParameterName, 'Speak HTTP without TLS, for a container behind a provider''s TLS; listens on the port in PORT where that is set')
+            [CompletionResult]::new('--behind-tls', '--behind-tls', [CompletionResultType]::ParameterName, 'TLS ends in front of this gateway, so plain HTTP needs no warning')
             [CompletionResult]::new('--until-stdin-closes', '--until-stdin-closes', [CompletionResultType]::ParameterName, 'End when standard input closes: for a parent that must not leave a gateway behind')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
@@ -329,12 +332,51 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('reindex', 'reindex', [CompletionResultType]::ParameterValue, 'Make the index again from the objects; it can run beside a gateway, and again')
+            [CompletionResult]::new('image', 'image', [CompletionResultType]::ParameterValue, 'Build the gateway as a container image from a static wildcam, and push it; needs no Docker')
+            [CompletionResult]::new('healthy', 'healthy', [CompletionResultType]::ParameterValue, 'Ask the gateway in this container whether it can take detections; the health check of its image')
             break
         }
         'wildcam;gateway;reindex' {
             [CompletionResult]::new('--cloud', '--cloud', [CompletionResultType]::ParameterName, 'The cloud whose gateway this is; default: the first in wildcam.toml')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'The gateway''s name, under which its reports lie; default: the cloud''s')
             [CompletionResult]::new('--index', '--index', [CompletionResultType]::ParameterName, 'The index file instead of gateway.index_path: each gateway of a machine needs its own')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer ordinary questions with yes; never consents to loss')
+            [CompletionResult]::new('--no-color', '--no-color', [CompletionResultType]::ParameterName, 'No colour (also: NO_COLOR)')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'wildcam;gateway;image' {
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'Where the OCI archive is written; default without --push: wildcam-gateway-CLOUD.tar')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Where the OCI archive is written; default without --push: wildcam-gateway-CLOUD.tar')
+            [CompletionResult]::new('--cloud', '--cloud', [CompletionResultType]::ParameterName, 'The cloud whose gateway it is; default: the first in wildcam.toml')
+            [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'A static wildcam for Linux; default: this program')
+            [CompletionResult]::new('--repository', '--repository', [CompletionResultType]::ParameterName, 'Where to push it: HOST/PATH; default: where it was pushed before, else the cloud''s own registry')
+            [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'The certificate authority of the registry, a PEM file; default: the public ones')
+            [CompletionResult]::new('--platform', '--platform', [CompletionResultType]::ParameterName, 'What the image must be for; default: what the program is for')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--push', '--push', [CompletionResultType]::ParameterName, 'Push it to a registry, and write its name into wildcam.toml')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer ordinary questions with yes; never consents to loss')
+            [CompletionResult]::new('--no-color', '--no-color', [CompletionResultType]::ParameterName, 'No colour (also: NO_COLOR)')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'wildcam;gateway;healthy' {
+            [CompletionResult]::new('--at', '--at', [CompletionResultType]::ParameterName, 'The address and port to ask instead of this machine''s gateway.listen, or PORT')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
@@ -487,7 +529,55 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break
         }
+        'wildcam;ci' {
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer ordinary questions with yes; never consents to loss')
+            [CompletionResult]::new('--no-color', '--no-color', [CompletionResultType]::ParameterName, 'No colour (also: NO_COLOR)')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('setup', 'setup', [CompletionResultType]::ParameterValue, 'Let a CI system plan and deploy without a key of any cloud')
+            break
+        }
+        'wildcam;ci;setup' {
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer ordinary questions with yes; never consents to loss')
+            [CompletionResult]::new('--no-color', '--no-color', [CompletionResultType]::ParameterName, 'No colour (also: NO_COLOR)')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('github', 'github', [CompletionResultType]::ParameterValue, 'GitHub Actions: plans on pull requests, deploys on a merge')
+            break
+        }
+        'wildcam;ci;setup;github' {
+            [CompletionResult]::new('--repository', '--repository', [CompletionResultType]::ParameterName, 'The repository whose jobs may deploy; default: ci.github, else the remote `origin`')
+            [CompletionResult]::new('--branch', '--branch', [CompletionResultType]::ParameterName, 'The branch whose jobs may deploy; default: ci.branch')
+            [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Write the workflow to .github/workflows/wildcam.yml instead of printing it')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer ordinary questions with yes; never consents to loss')
+            [CompletionResult]::new('--no-color', '--no-color', [CompletionResultType]::ParameterName, 'No colour (also: NO_COLOR)')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more; twice for everything')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
         'wildcam;doctor' {
+            [CompletionResult]::new('--cloud', '--cloud', [CompletionResultType]::ParameterName, 'Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')

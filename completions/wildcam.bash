@@ -16,6 +16,9 @@ _wildcam() {
             ",$1")
                 cmd="wildcam"
                 ;;
+            wildcam,ci)
+                cmd="wildcam__subcmd__ci"
+                ;;
             wildcam,completions)
                 cmd="wildcam__subcmd__completions"
                 ;;
@@ -55,6 +58,12 @@ _wildcam() {
             wildcam,token)
                 cmd="wildcam__subcmd__token"
                 ;;
+            wildcam__subcmd__ci,setup)
+                cmd="wildcam__subcmd__ci__subcmd__setup"
+                ;;
+            wildcam__subcmd__ci__subcmd__setup,github)
+                cmd="wildcam__subcmd__ci__subcmd__setup__subcmd__github"
+                ;;
             wildcam__subcmd__detections,export)
                 cmd="wildcam__subcmd__detections__subcmd__export"
                 ;;
@@ -78,6 +87,12 @@ _wildcam() {
                 ;;
             wildcam__subcmd__drill,undo)
                 cmd="wildcam__subcmd__drill__subcmd__undo"
+                ;;
+            wildcam__subcmd__gateway,healthy)
+                cmd="wildcam__subcmd__gateway__subcmd__healthy"
+                ;;
+            wildcam__subcmd__gateway,image)
+                cmd="wildcam__subcmd__gateway__subcmd__image"
                 ;;
             wildcam__subcmd__gateway,reindex)
                 cmd="wildcam__subcmd__gateway__subcmd__reindex"
@@ -113,12 +128,86 @@ _wildcam() {
 
     case "${cmd}" in
         wildcam)
-            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project lab drill gateway detections token status doctor completions help process"
+            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project lab drill gateway detections token status ci doctor completions help process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__ci)
+            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help setup"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__ci__subcmd__setup)
+            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help github"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__ci__subcmd__setup__subcmd__github)
+            opts="-q -v -h --repository --branch --write --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --repository)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --branch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --project)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -313,12 +402,16 @@ _wildcam() {
             return 0
             ;;
         wildcam__subcmd__doctor)
-            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help"
+            opts="-q -v -h --cloud --project --env --json --quiet --yes --no-color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --cloud)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --project)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -511,7 +604,7 @@ _wildcam() {
             return 0
             ;;
         wildcam__subcmd__gateway)
-            opts="-q -v -h --cloud --name --index --listen --until-stdin-closes --project --env --json --quiet --yes --no-color --verbose --help reindex"
+            opts="-q -v -h --cloud --name --index --listen --plain-http --behind-tls --until-stdin-closes --project --env --json --quiet --yes --no-color --verbose --help reindex image healthy"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +624,82 @@ _wildcam() {
                     ;;
                 --listen)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__gateway__subcmd__healthy)
+            opts="-q -v -h --at --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__gateway__subcmd__image)
+            opts="-o -q -v -h --output --cloud --binary --push --repository --authority --platform --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cloud)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --binary)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --repository)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --authority)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
+                    COMPREPLY=($(compgen -W "linux/amd64 linux/arm64" -- "${cur}"))
                     return 0
                     ;;
                 --project)

@@ -42,7 +42,8 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "gateway" -d 'Serve 
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "detections" -d 'List, get and export detections'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "token" -d 'Make a token that enrols a camera or reads detections'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "status" -d 'What runs, and how it is'
-complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "doctor" -d 'Check this machine and this project'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "ci" -d 'Let a CI system deploy without a key of any cloud'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "doctor" -d 'Check this machine and this project, or with --cloud its clouds'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "help" -d 'Show help: all commands, or one'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "process" -d 'A part of the lab; started by the lab'
@@ -219,20 +220,24 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_s
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l cloud -d 'The cloud whose gateway this is; default: the first in wildcam.toml' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l name -d 'The gateway\'s name, under which its reports lie; default: the cloud\'s' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l index -d 'The index file instead of gateway.index_path: each gateway of a machine needs its own' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l listen -d 'The address and port to listen on instead of gateway.listen; port 0 takes a free one' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l project -d 'The folder that holds wildcam.toml' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l env -d 'The environment of wildcam.toml to use' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l until-stdin-closes -d 'End when standard input closes: for a parent that must not leave a gateway behind'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l json -d 'JSON lines on standard output'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s q -l quiet -d 'Only results and errors'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -l no-color -d 'No colour (also: NO_COLOR)'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s v -l verbose -d 'Say more; twice for everything'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -s h -l help -d 'Print help'
-complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex" -f -a "reindex" -d 'Make the index again from the objects; it can run beside a gateway, and again'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l cloud -d 'The cloud whose gateway this is; default: the first in wildcam.toml' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l name -d 'The gateway\'s name, under which its reports lie; default: the cloud\'s' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l index -d 'The index file instead of gateway.index_path: each gateway of a machine needs its own' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l listen -d 'The address and port to listen on instead of gateway.listen; port 0 takes a free one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l plain-http -d 'Speak HTTP without TLS, for a container behind a provider\'s TLS; listens on the port in PORT where that is set'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l behind-tls -d 'TLS ends in front of this gateway, so plain HTTP needs no warning'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l until-stdin-closes -d 'End when standard input closes: for a parent that must not leave a gateway behind'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -f -a "reindex" -d 'Make the index again from the objects; it can run beside a gateway, and again'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -f -a "image" -d 'Build the gateway as a container image from a static wildcam, and push it; needs no Docker'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and not __fish_seen_subcommand_from reindex image healthy" -f -a "healthy" -d 'Ask the gateway in this container whether it can take detections; the health check of its image'
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l cloud -d 'The cloud whose gateway this is; default: the first in wildcam.toml' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l name -d 'The gateway\'s name, under which its reports lie; default: the cloud\'s' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l index -d 'The index file instead of gateway.index_path: each gateway of a machine needs its own' -r -F
@@ -244,6 +249,31 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from reindex" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -s o -l output -d 'Where the OCI archive is written; default without --push: wildcam-gateway-CLOUD.tar' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l cloud -d 'The cloud whose gateway it is; default: the first in wildcam.toml' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l binary -d 'A static wildcam for Linux; default: this program' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l repository -d 'Where to push it: HOST/PATH; default: where it was pushed before, else the cloud\'s own registry' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l authority -d 'The certificate authority of the registry, a PEM file; default: the public ones' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l platform -d 'What the image must be for; default: what the program is for' -r -f -a "linux/amd64\t''
+linux/arm64\t''"
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l push -d 'Push it to a registry, and write its name into wildcam.toml'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from image" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l at -d 'The address and port to ask instead of this machine\'s gateway.listen, or PORT' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand gateway; and __fish_seen_subcommand_from healthy" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and not __fish_seen_subcommand_from list get export" -l json -d 'JSON lines on standard output'
@@ -335,6 +365,25 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l yes -d 'Answe
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand status" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and not __fish_seen_subcommand_from setup" -f -a "setup" -d 'Let a CI system plan and deploy without a key of any cloud'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subcommand_from setup" -f -a "github" -d 'GitHub Actions: plans on pull requests, deploys on a merge'
+complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l cloud -d 'Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l json -d 'JSON lines on standard output'

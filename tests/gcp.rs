@@ -15,6 +15,8 @@ mod rendered;
 mod servers;
 #[path = "gcp/stacks.rs"]
 mod stacks;
+#[path = "gcp/strict.rs"]
+mod strict;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod support;
 #[path = "gcp/traps.rs"]

@@ -186,6 +186,33 @@ fn doctor_says_what_is_missing() {
 }
 
 #[test]
+fn doctor_asks_every_cloud_and_shows_the_worst_first() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let text = "[project]\nname = 'x'\n[clouds.a]\nprovider = 'custom'\nstore = { path = 'a' }\n\
+                [clouds.b]\nprovider = 'custom'\n[clouds.b.store]\nendpoint = 'http://127.0.0.1:1'\n\
+                access_key = 'env:ABSENT'\nsecret_key = 'env:ABSENT'\n";
+    std::fs::write(dir.path().join("wildcam.toml"), text).expect("a file");
+    let ran = wildcam(dir.path(), &["--json", "doctor", "--cloud"]);
+    let lines: Vec<serde_json::Value> =
+        ran.stdout.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    let findings: Vec<_> = lines.iter().filter(|line| line["reason"] == "cloud-finding").collect();
+    for cloud in ["a", "b"] {
+        assert!(findings.iter().any(|line| line["cloud"] == cloud), "{lines:?}");
+    }
+    let rank = |line: &serde_json::Value| ["bad", "warning", "good"].iter().position(|word| line["severity"] == *word);
+    assert!(findings.is_sorted_by_key(|line| rank(line).expect("a severity")), "{findings:?}");
+    let bad = findings.iter().filter(|line| line["severity"] == "bad").count();
+    assert!(bad > 0, "the key of b is nowhere: {findings:?}");
+    let summary = lines.iter().find(|line| line["reason"] == "doctor-cloud").expect("a summary");
+    assert_eq!((&summary["bad"], &summary["clouds"], ran.code), (&bad.into(), &2.into(), Some(1)));
+    let one = wildcam(dir.path(), &["--json", "doctor", "--cloud", "a"]);
+    assert!(!one.stdout.contains("\"cloud\":\"b\""), "{}", one.stdout);
+    let unknown = wildcam(dir.path(), &["doctor", "--cloud", "c"]);
+    assert_eq!(unknown.code, Some(2));
+    assert!(unknown.stderr.contains("wildcam doctor --cloud a|b"), "{}", unknown.stderr);
+}
+
+#[test]
 fn the_schema_knows_every_table_of_a_new_file() {
     let dir = tempfile::tempdir().expect("a folder");
     let schema: serde_json::Value =

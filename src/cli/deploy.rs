@@ -42,7 +42,10 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let project = deploying::project(context)?;
     if let Some(path) = &arguments.plan {
         if !arguments.scope.only.is_empty() {
-            return Err(CommandError::new(Kind::Usage, "a saved plan is applied whole: --only belongs to wildcam plan"));
+            return Err(CommandError::new(
+                Kind::Usage,
+                "a saved plan is applied whole: --only belongs to wildcam plan",
+            ));
         }
         let plan = deploying::read_plan(path)?;
         let mut scope = arguments.scope.clone();

@@ -10,10 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{
-    CommandError, CommandResult, Context, Kind,
-    open::variable,
-};
+use super::{CommandError, CommandResult, Context, Kind, open::variable};
 use crate::{
     cloud::control::Address,
     deploy::{
@@ -140,7 +137,8 @@ pub(super) async fn plan(
             context.ui.warn(format_args!("the state store of {cloud} does not answer ({why}); the others are enough"));
         }
         let scope = scope.scope();
-        let seen = refresh::look(site, graph, &stored.state, &scope).await;
+        let asked = |address: &Address| scope.covers(address);
+        let seen = refresh::look(site, graph, &stored.state, &asked, &context.interrupt).await;
         let question = Question {
             graph,
             state: &stored.state,
@@ -381,13 +379,13 @@ fn line_of(event: &Event) -> EventLine<'_> {
         ..plain(event)
     };
     match event {
-        Event::LeaseWaiting { holder, free_in } => EventLine {
-            message: Some(holder.clone()),
-            ms: Some(free_in.as_millis()),
-            ..plain("lease-waiting")
-        },
+        Event::LeaseWaiting { holder, free_in } => {
+            EventLine { message: Some(holder.clone()), ms: Some(free_in.as_millis()), ..plain("lease-waiting") }
+        }
         Event::LeaseTaken { epoch } => EventLine { message: Some(epoch.to_string()), ..plain("lease-taken") },
-        Event::StoreAway { cloud, why } => EventLine { message: Some(format!("{cloud}: {why}")), ..plain("store-away") },
+        Event::StoreAway { cloud, why } => {
+            EventLine { message: Some(format!("{cloud}: {why}")), ..plain("store-away") }
+        }
         Event::LookBegun { .. } => plain("look-begun"),
         Event::LookDone { elapsed, .. } => EventLine { ms: Some(elapsed.as_millis()), ..plain("look-done") },
         Event::Begun { address, doing, .. } => about("begun", address, doing),
@@ -445,5 +443,9 @@ fn text_of(event: &Event, said: &Mutex<BTreeMap<Address, Duration>>) -> Option<S
 }
 
 fn span(minutes: [f64; 2]) -> String {
-    if minutes[0] < 1.0 { format!("up to {:.0} min", minutes[1]) } else { format!("{:.0} to {:.0} min", minutes[0], minutes[1]) }
+    if minutes[0] < 1.0 {
+        format!("up to {:.0} min", minutes[1])
+    } else {
+        format!("{:.0} to {:.0} min", minutes[0], minutes[1])
+    }
 }

@@ -6,7 +6,7 @@ use super::{CommandError, CommandResult, Context, Kind};
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Start here", &["quickstart", "init", "doctor"]),
     ("In the field", &["token", "detections", "status"]),
-    ("In CI and on servers", &["gateway", "project", "completions"]),
+    ("In CI and on servers", &["plan", "deploy", "drift", "gateway"]),
     ("When things fail, and before they do", &["drill", "lab"]),
 ];
 

@@ -1,24 +1,33 @@
 //! The command line: one file per command, its arguments beside its run.
 
+mod adopt;
 mod ci;
 mod completions;
 mod context;
+mod deploy;
+mod deploying;
+mod destroy;
 mod detections;
 mod doctor;
+mod drift;
 mod drill;
 mod drilling;
+mod eject;
 mod flags;
 mod gateway;
 mod help;
 mod init;
 mod lab;
 mod open;
+mod plan;
 mod process;
 mod project;
 mod quickstart;
 mod signing;
+mod state;
 mod status;
 mod token;
+mod validate;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -72,6 +81,22 @@ enum Command {
     Init(init::Arguments),
     /// Show what wildcam.toml means
     Project(project::Arguments),
+    /// Show what a deploy would do, what it costs, and what it could destroy
+    Plan(plan::Arguments),
+    /// Make the clouds hold what wildcam.toml says
+    Deploy(deploy::Arguments),
+    /// Take down what was deployed
+    Destroy(destroy::Arguments),
+    /// See whether somebody changed what was deployed
+    Drift(drift::Arguments),
+    /// Take something that exists into the state
+    Adopt(adopt::Arguments),
+    /// What wildcam has made
+    State(state::Arguments),
+    /// Check the templates against the providers' schemas, without a network
+    Validate(validate::Arguments),
+    /// Write what was deployed as Terraform or CloudFormation: an exit that works
+    Eject(eject::Arguments),
     /// Three small clouds on this machine
     Lab(lab::Arguments),
     /// Break something on purpose and measure the recovery
@@ -146,6 +171,14 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Init(arguments) => init::run(&arguments, &context),
         Command::Ci(arguments) => ci::run(&arguments, &context),
         Command::Token(arguments) => token::run(&arguments, &context),
+        Command::Validate(arguments) => validate::run(&arguments, &context),
+        Command::Plan(arguments) => context.block_on(plan::run(&arguments, &context)),
+        Command::Deploy(arguments) => context.block_on(deploy::run(&arguments, &context)),
+        Command::Destroy(arguments) => context.block_on(destroy::run(&arguments, &context)),
+        Command::Drift(arguments) => context.block_on(drift::run(&arguments, &context)),
+        Command::Adopt(arguments) => context.block_on(adopt::run(&arguments, &context)),
+        Command::State(arguments) => context.block_on(state::run(&arguments, &context)),
+        Command::Eject(arguments) => context.block_on(eject::run(&arguments, &context)),
         Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),

@@ -62,18 +62,20 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
     }
     context.ui.json(&ValidLine { resources: graph.resources.len(), findings: findings.len() });
     if arguments.parity {
-        let mut table = Table::new(["subject", "cloud", "what differs"]);
+        let mut table = Table::new(["what the clouds do not do alike", "cloud", "what it does"]);
         for line in parity::report(&project) {
             context.ui.json(&ParityLine { line: &line });
-            table.row([line.subject.clone(), line.cloud.clone(), line.words.clone()]);
+            let mut title = line.title.clone();
+            for (cloud, answer) in &line.clouds {
+                table.row([std::mem::take(&mut title), cloud.clone(), answer.words.clone()]);
+            }
         }
         context.ui.result(table);
     }
     if findings.is_empty() {
-        context.ui.result(format_args!(
-            "{} resources agree with the schemas of their providers.",
-            graph.resources.len()
-        ));
+        context
+            .ui
+            .result(format_args!("{} resources agree with the schemas of their providers.", graph.resources.len()));
         return Ok(());
     }
     Err(CommandError::new(Kind::Usage, format!("{} faults in the templates", findings.len())))

@@ -95,7 +95,9 @@ impl Error {
         match self {
             Self::NotInGraph { .. } => Some("wildcam plan lists the addresses that there are".to_owned()),
             Self::NotInState { .. } => Some("wildcam state show lists what there is".to_owned()),
-            Self::Known { address, .. } => Some(format!("to let the state forget it first: wildcam state rm {address}")),
+            Self::Known { address, .. } => {
+                Some(format!("to let the state forget it first: wildcam state rm {address}"))
+            }
             Self::Taken { by, .. } => Some(format!("to let the state forget it first: wildcam state rm {by}")),
             Self::Nothing { address } => Some(format!("name it by the provider's id: wildcam adopt {address} ID")),
             Self::Strange { .. } => Some("if it is yours, take the marks off it by hand, and try again".to_owned()),
@@ -123,8 +125,7 @@ pub async fn run(
     id: Option<&str>,
     interrupt: &CancellationToken,
 ) -> Result<Adopted, Error> {
-    let resource =
-        graph.resources.get(address).ok_or_else(|| Error::NotInGraph { address: address.clone() })?;
+    let resource = graph.resources.get(address).ok_or_else(|| Error::NotInGraph { address: address.clone() })?;
     let session = site.shelf.begin(&site.who, "an adoption", &*site.listener, interrupt).await?;
     let state = session.state().clone();
     let result = match taken_over(site, graph, resource, &state, id, interrupt).await {
@@ -158,13 +159,14 @@ async fn taken_over(
         .map_err(|source| Error::Look { address: address.clone(), source })?
         .ok_or_else(|| Error::Nothing { address: address.clone() })?;
     let ours = site.owner(address);
-    if let Some(owner) = live.owner.as_ref().filter(|owner| {
-        owner.project != ours.project || owner.environment != ours.environment
-    }) {
+    if let Some(owner) =
+        live.owner.as_ref().filter(|owner| owner.project != ours.project || owner.environment != ours.environment)
+    {
         let (project, environment) = (owner.project.clone(), owner.environment.clone());
         return Err(Error::Strange { id: live.id, project, environment });
     }
-    let same = |(_, entry): &(&Address, &Entry)| entry.kind == live.kind && entry.region == live.region && entry.id == live.id;
+    let same =
+        |(_, entry): &(&Address, &Entry)| entry.kind == live.kind && entry.region == live.region && entry.id == live.id;
     if let Some((by, _)) = state.resources.iter().find(same) {
         return Err(Error::Taken { id: live.id, by: by.clone() });
     }

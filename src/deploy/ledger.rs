@@ -173,3 +173,106 @@ fn hexadecimal(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        cloud::control::{Failure, FailureKind, Pending},
+        deploy::state::{Act, Entry, Operation},
+    };
+
+    fn entry(number: u64, begun: bool) -> Entry {
+        let token = token("p", "e", "a", number);
+        let operation = Operation { number, act: Act::Create, token, pending: None };
+        Entry {
+            kind: "k".to_owned(),
+            region: "r".to_owned(),
+            id: if begun { String::new() } else { format!("id{number}") },
+            standing: if begun { Standing::Begun(operation) } else { Standing::Ready },
+            applied: serde_json::json!({ "n": number }),
+            live: serde_json::Value::Null,
+            needs: std::collections::BTreeSet::new(),
+            holds: String::new(),
+        }
+    }
+
+    fn record() -> impl Strategy<Value = Record> {
+        (0..7_u8, 0..4_u8, 0..100_u64, any::<bool>()).prop_map(|(kind, name, number, flag)| {
+            let address = format!("a/s/n{name}").parse().unwrap();
+            let some = flag.then(|| Box::new(entry(number, false)));
+            match kind {
+                0 => Record::Began { who: String::new(), at_ms: number, plan: String::new() },
+                1 => Record::Intent { address, entry: Box::new(entry(number, true)) },
+                2 => {
+                    let (kind, region) = ("k".to_owned(), "r".to_owned());
+                    let id = flag.then(|| format!("id{number}"));
+                    Record::Handle {
+                        address,
+                        pending: Pending { kind, region, handle: "h".to_owned(), id, wait_ms: 1 },
+                    }
+                }
+                3 => Record::Ended { address, entry: some },
+                4 => {
+                    let failure = Failure::new(FailureKind::Quota, "c", "m");
+                    Record::Failed { address, failure, entry: some }
+                }
+                5 => {
+                    let entries = if flag { vec![entry(number, true), entry(number + 1, false)] } else { Vec::new() };
+                    Record::Leftover { address, entries }
+                }
+                _ => Record::Closed { at_ms: number, complete: flag },
+            }
+        })
+    }
+
+    fn fold(state: &mut State, lines: &[Line]) {
+        lines.iter().cloned().for_each(|line| state.absorb(line));
+    }
+
+    proptest! {
+        #[test]
+        fn a_fold_of_a_fold_and_the_rest_is_the_fold_of_all(
+            records in proptest::collection::vec(record(), 0..60),
+            cut in 0..61_usize,
+            back in 0..10_usize,
+        ) {
+            let lines: Vec<Line> =
+                records.into_iter().zip(1..).map(|(record, serial)| Line { serial, record }).collect();
+            let mut whole = State::empty("p", "e", String::new());
+            fold(&mut whole, &lines);
+            let cut = cut.min(lines.len());
+            let mut first = State::empty("p", "e", String::new());
+            fold(&mut first, &lines[..cut]);
+            // Through its stored form, and with records that are met a second time.
+            let text = serde_json::to_string(&first).unwrap();
+            let mut first: State = serde_json::from_str(&text).unwrap();
+            fold(&mut first, &lines[cut.saturating_sub(back)..]);
+            prop_assert_eq!(&first, &whole);
+            prop_assert_eq!(first.digest(), whole.digest());
+            prop_assert_eq!(whole.serial, lines.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_token_is_a_uuid_of_whose_it_is() {
+        let one = token("p", "e", "a/b/c", 1);
+        assert_eq!(one, token("p", "e", "a/b/c", 1));
+        assert_eq!((one.len(), &one[14..15]), (36, "8"));
+        for other in [token("p", "e", "a/b/c", 2), token("pe", "", "a/b/c", 1), token("p", "e", "a/b/d", 1)] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_hash_tells_secrets_and_keys_apart() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let one = secret_hash("k", &secret("a"));
+        assert_eq!(one, secret_hash("k", &secret("a")));
+        assert_ne!(one, secret_hash("k", &secret("b")));
+        assert_ne!(one, secret_hash("l", &secret("a")));
+        assert_eq!(one.len(), 64);
+    }
+}

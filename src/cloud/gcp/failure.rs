@@ -165,10 +165,10 @@ fn judge(call: &str, service: Service, told: &Told) -> Failure {
         403 => FailureKind::Denied,
         404 => FailureKind::NotFound,
         408 => FailureKind::Unavailable,
+        409 if says(&["not empty"]) => FailureKind::Protected,
         409 if busy && told.status != "ALREADY_EXISTS" && !says(&["already exists", "already own"]) => {
             FailureKind::Busy
         }
-        409 if says(&["not empty", "tried to delete is not empty"]) => FailureKind::Protected,
         409 => FailureKind::Exists,
         412 if says(&["not empty", "must be empty"]) => FailureKind::Protected,
         412 => FailureKind::Busy,

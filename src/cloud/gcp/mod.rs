@@ -149,7 +149,15 @@ impl ControlPlane for Plane {
                 let live = gcp.get(kind, &wanted.region, &gcp.id(kind, wanted)?).await?;
                 Ok(Step::Done { id: live.id.clone(), live: Some(live) })
             }
-            Manner::Usual | Manner::Bucket | Manner::Ring | Manner::User => gcp.make(kind, wanted, token).await,
+            // A ring that stands is the one that is wanted: it has nothing but its name.
+            Manner::Ring => match gcp.make(kind, wanted, token).await {
+                Err(failure) if failure.kind == FailureKind::Exists => {
+                    let live = gcp.get(kind, &wanted.region, &gcp.id(kind, wanted)?).await?;
+                    Ok(Step::Done { id: live.id.clone(), live: Some(live) })
+                }
+                other => other,
+            },
+            Manner::Usual | Manner::Bucket | Manner::User => gcp.make(kind, wanted, token).await,
         }
     }
 

@@ -32,6 +32,7 @@ impl Worker<'_> {
             return Err(Trouble::Failed(no_longer(address, "it is not in the state")));
         };
         let live = self.live(address, &entry).await?;
+        let entry = Entry { standing: Standing::Ready, ..entry };
         self.change_from(planned, entry, live, changes, first).await
     }
 

@@ -76,6 +76,7 @@ impl Worker<'_> {
     pub(super) async fn make(&self, planned: &Planned, first: bool) -> Result<(), Trouble> {
         let address = &planned.address;
         let replaces = matches!(planned.action, Action::Replace { create_first: true, .. });
+        self.settle(address).await?;
         if !replaces {
             self.make_way(address).await?;
         }
@@ -111,7 +112,6 @@ impl Worker<'_> {
 
     /// Where the state has an entry already it must be gone from the cloud, and is forgotten then.
     async fn make_way(&self, address: &Address) -> Result<(), Trouble> {
-        self.settle(address).await?;
         let Some(entry) = self.entry(address) else { return Ok(()) };
         let place = (entry.kind.as_str(), entry.region.as_str(), entry.id.as_str());
         match self.read(address, place, Patience::Question).await {

@@ -114,6 +114,10 @@ impl<'q> Planner<'q> {
             if selected(address)
                 && let Some(resource) = graph.resources.get(address)
             {
+                let missing = |need: &&Address| !selected(need) && !state.resources.contains_key(*need);
+                if let Some(need) = resource.needs.iter().find(missing) {
+                    return Err(Error::NeedsLeftOut { address: address.clone(), need: Box::new(need.clone()) });
+                }
                 self.decide(resource, &owners)?;
             }
         }
@@ -167,7 +171,9 @@ impl<'q> Planner<'q> {
             .collect();
         let more = failed.len().saturating_sub(1);
         match failed.into_iter().next() {
-            Some((address, failure)) => Err(Error::Unread { address: address.clone(), more, source: failure.clone() }),
+            Some((address, failure)) => {
+                Err(Error::Unread { address: address.clone(), more, source: Box::new(failure.clone()) })
+            }
             None => Ok(()),
         }
     }
@@ -240,7 +246,7 @@ impl<'q> Planner<'q> {
                 let text = entries.get(SECRET).and_then(Value::as_str).unwrap_or_default();
                 match text.parse::<SecretRef>() {
                     Ok(reference) => {
-                        let failed = |source| Error::Secret { address: address.clone(), source };
+                        let failed = |source| Error::Secret { address: address.clone(), source: Box::new(source) };
                         let hash = self.question.secrets.hash(&reference).map_err(failed)?;
                         json!({ SECRET: text, "hash": hash })
                     }

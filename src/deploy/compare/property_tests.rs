@@ -37,14 +37,14 @@ fn properties() -> impl Strategy<Value = Value> {
 
 /// As a provider would tell it: with attributes of its own, lists in another order, nothing where something is empty,
 /// and without what it never tells.
-fn as_told(value: &Value, turn: usize, within_list: bool) -> Value {
+fn as_told(value: &Value, turn: usize) -> Value {
     match value {
         Value::Object(entries) => {
             let mut told: Map<String, Value> = entries
                 .iter()
                 .filter(|(_, item)| !matches!(item, Value::Array(items) if items.is_empty()))
                 .map(|(key, item)| {
-                    let mut item = as_told(item, turn, within_list);
+                    let mut item = as_told(item, turn);
                     if let (true, Value::Array(items)) = (key == "Tags" || key == "Zones", &mut item)
                         && !items.is_empty()
                     {
@@ -57,7 +57,7 @@ fn as_told(value: &Value, turn: usize, within_list: bool) -> Value {
             told.insert("ProviderSays".to_owned(), json!({ "So": turn }));
             Value::Object(told)
         }
-        Value::Array(items) => Value::Array(items.iter().map(|item| as_told(item, turn, true)).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(|item| as_told(item, turn)).collect()),
         Value::Number(number) => number.as_i64().map_or(value.clone(), |number| json!(number as f64)),
         other => other.clone(),
     }
@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn what_was_applied_and_stands_needs_no_change(wanted in properties(), turn in 0..9_usize) {
         let mut world = World::default();
-        let mut told = as_told(&wanted, turn, false);
+        let mut told = as_told(&wanted, turn);
         told["Auth"] = json!({});
         told["Policy"] = json!("{\"a\":[1,2],\"b\":1}");
         told["Logging"] = json!({ "Level": "info" });
@@ -91,14 +91,14 @@ proptest! {
         before in properties(), after in properties(), turn in 0..9_usize,
     ) {
         let mut world = World::default();
-        let mut told = as_told(&before, turn, false);
+        let mut told = as_told(&before, turn);
         told["Auth"] = json!({});
         world.want("a/s/b", "bucket", after.clone()).have("a/s/b", "bucket", applied(&before), told);
         let plan = world.plan();
         if let Some(planned) = plan.changes.first() {
             prop_assert_eq!(&planned.wanted, &applied(&after));
         }
-        let mut told = as_told(&after, turn, false);
+        let mut told = as_told(&after, turn);
         told["Auth"] = json!({});
         world.have("a/s/b", "bucket", applied(&after), told);
         let again = world.plan();

@@ -57,7 +57,7 @@ pub enum Error {
         more: usize,
         /// What the cloud said.
         #[source]
-        source: Failure,
+        source: Box<Failure>,
     },
     /// What stands in a resource's place belongs to somebody else.
     #[error(
@@ -89,7 +89,15 @@ pub enum Error {
         address: Address,
         /// Why.
         #[source]
-        source: SecretError,
+        source: Box<SecretError>,
+    },
+    /// A resource needs one that does not stand, in a cloud that is left out.
+    #[error("`{address}` needs `{need}`, which does not stand and is left out")]
+    NeedsLeftOut {
+        /// The resource.
+        address: Address,
+        /// What it needs.
+        need: Box<Address>,
     },
     /// A selector names nothing.
     #[error("nothing is named `{selector}`, neither in the templates nor in the state")]
@@ -119,6 +127,9 @@ impl Error {
                  takes it over as it is"
             ),
             Self::Secret { source, .. } => source.next_step(),
+            Self::NeedsLeftOut { need, .. } => {
+                format!("deploy without --without {} first, or leave out what needs it", need.cloud)
+            }
             Self::Selects { .. } => "wildcam state show lists what there is; a selector is cloud/stack/name, and * \
                                      stands for any part of it"
                 .to_owned(),

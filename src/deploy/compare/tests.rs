@@ -493,6 +493,9 @@ fn a_scope_takes_in_what_does_not_stand_yet_and_leaves_the_rest() {
     let plan = world.plan();
     assert_eq!(plan.changes.iter().map(|planned| planned.address.to_string()).collect::<Vec<_>>(), ["b/t/far"]);
     assert_eq!(plan.without, BTreeSet::from(["a".to_owned()]));
+    world.want("b/t/far", "bucket", json!({ "Of": "${a/s/other}" }));
+    let error = world.ask(Purpose::Deploy).unwrap_err();
+    assert_eq!(error.to_string(), "`b/t/far` needs `a/s/other`, which does not stand and is left out");
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod cloud;
 mod process;
 mod scene;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod traps;

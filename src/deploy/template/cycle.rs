@@ -14,7 +14,7 @@ enum Visit {
 }
 
 /// Refuses a circle, and prints the whole of it.
-pub(super) fn check(graph: &Graph) -> Result<(), (Address, Fault)> {
+pub(super) fn check(graph: &Graph) -> Result<(), Box<(Address, Fault)>> {
     let mut seen: BTreeMap<&Address, Visit> = BTreeMap::new();
     for start in graph.resources.keys() {
         if seen.contains_key(start) {
@@ -34,7 +34,7 @@ pub(super) fn check(graph: &Graph) -> Result<(), (Address, Fault)> {
                 Some(Visit::Open) => {
                     let from = way.iter().position(|(address, _)| *address == next).unwrap_or(0);
                     let circle: Vec<&Address> = way[from..].iter().map(|(address, _)| *address).collect();
-                    return Err(fault(graph, &circle));
+                    return Err(Box::new(fault(graph, &circle)));
                 }
                 None => {
                     seen.insert(next, Visit::Open);

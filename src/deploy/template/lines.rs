@@ -97,9 +97,8 @@ fn end_of_raw(text: &str) -> usize {
     let mut from = 0;
     while let Some(found) = text[from..].find("{%") {
         let at = from + found;
-        let length = tag_length(&text[at..], "{%");
-        if word(&text[at..at + length]) == "endraw" {
-            return at + length;
+        if word(&text[at..]) == "endraw" {
+            return at + tag_length(&text[at..], "{%");
         }
         from = at + 2;
     }

@@ -131,7 +131,8 @@ fn whole(project: &Project, environment: &str, templates: &[TemplateText], rules
     graph.quantities = Quantities::of(project);
     let source_of =
         |address: &Address| drafts.get(address).map(|drafted| (&*drafted.template.file, &*drafted.template.text));
-    let place = |(address, fault): (Address, Fault)| {
+    let place = |found: Box<(Address, Fault)>| {
+        let (address, fault) = *found;
         let (file, text) = source_of(&address).unwrap_or_default();
         fault.within(file, text)
     };

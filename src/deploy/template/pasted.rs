@@ -87,11 +87,9 @@ fn begins_like_a_key(token: &str) -> bool {
     KEY_BEGINNINGS.iter().any(|(beginning, rest)| {
         token.match_indices(beginning).any(|(at, _)| {
             let free = token[..at].chars().next_back().is_none_or(|before| !before.is_ascii_alphanumeric());
-            let following = token[at + beginning.len()..]
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-                .count();
-            free && following >= *rest
+            let of_key = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let following = || token[at + beginning.len()..].chars().take(*rest).take_while(of_key).count();
+            free && following() >= *rest
         })
     })
 }
@@ -140,17 +138,22 @@ fn mask_line(bytes: &mut [u8], line: &str, start: usize) {
         cover(bytes, start + indent, start + line.len());
     }
     // A flow mapping has several keys in a line: what follows the first that names a secret is hidden.
+    let mut seen = 0;
     for (colon, _) in line.match_indices(':') {
         let key = line[..colon].trim_end().trim_end_matches(['"', '\'']);
-        let key = key.rsplit([' ', '{', ',', '"', '\'']).next().unwrap_or_default();
+        let key = key.rsplit([' ', '{', ',', '"', '\'', ':']).next().unwrap_or_default();
         let value = line[colon + 1..].trim();
-        let named = matches!(last_word(key).as_str(), "password" | "passwd" | "passphrase" | "secret" | "token");
+        if !matches!(last_word(key).as_str(), "password" | "passwd" | "passphrase" | "secret" | "token") {
+            continue;
+        }
+        seen += 1;
         // An expression names something, unless a literal text stands in it.
         let expression = value.trim_matches(['"', '\'']);
         let names = value.contains("${") || expression.starts_with("{{") && !expression.contains(['"', '\'']);
-        if named && !value.is_empty() && !names {
+        if !value.is_empty() && (!names || seen > 20) {
             let from = line.len() - line[colon + 1..].trim_start().len();
             cover(bytes, start + from, start + line.trim_end().len());
+            return;
         }
     }
 }

@@ -3,6 +3,8 @@
 //! Anchors, aliases, tags, merge keys, several documents, keys that are given twice or are no text, and plain words
 //! that older YAML takes for something else are refused.
 
+use std::collections::BTreeMap;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde_json::Number;
 
@@ -60,7 +62,8 @@ impl Node {
 /// A list or mapping that is not closed yet.
 enum Open {
     List(u32, Vec<Node>),
-    Map(u32, Vec<Entry>, Option<(String, u32)>),
+    /// The keys that are taken, with their lines; the key whose value comes next.
+    Map(u32, Vec<Entry>, BTreeMap<String, u32>, Option<(String, u32)>),
 }
 
 /// Reads one document. `line_of` tells the line of the template for a line of `text`, both from 1.
@@ -106,17 +109,17 @@ pub(super) fn read(text: &str, line_of: &dyn Fn(usize) -> u32) -> Result<Node, F
             }
             Event::MappingStart(..) => {
                 refuse_as_key(&open, line)?;
-                open.push(Open::Map(line, Vec::new(), None));
+                open.push(Open::Map(line, Vec::new(), BTreeMap::new(), None));
                 None
             }
             Event::SequenceEnd | Event::MappingEnd => match open.pop() {
                 Some(Open::List(line, items)) => Some(Node { line, data: Data::List(items) }),
-                Some(Open::Map(line, entries, _)) => Some(Node { line, data: Data::Map(entries) }),
+                Some(Open::Map(line, entries, ..)) => Some(Node { line, data: Data::Map(entries) }),
                 None => None,
             },
             Event::Scalar(text, style, ..) => {
-                if let Some(Open::Map(_, entries, key @ None)) = open.last_mut() {
-                    *key = Some((take_key(&text, style, entries, line)?, line));
+                if let Some(Open::Map(_, _, taken, key @ None)) = open.last_mut() {
+                    *key = Some((take_key(&text, style, taken, line)?, line));
                     None
                 } else {
                     Some(Node { line, data: scalar(&text, style, line)? })
@@ -127,7 +130,7 @@ pub(super) fn read(text: &str, line_of: &dyn Fn(usize) -> u32) -> Result<Node, F
         if let Some(node) = done {
             match open.last_mut() {
                 Some(Open::List(_, items)) => items.push(node),
-                Some(Open::Map(_, entries, key)) => {
+                Some(Open::Map(_, entries, _, key)) => {
                     if let Some((key, line)) = key.take() {
                         entries.push(Entry { key, line, value: node });
                     }
@@ -150,13 +153,13 @@ fn surprise(line: u32, what: &str, help: &str) -> Fault {
 
 fn refuse_as_key(open: &[Open], line: u32) -> Result<(), Fault> {
     match open.last() {
-        Some(Open::Map(_, _, None)) => Err(Fault::new(line, "a key is a text, no list and no mapping")
+        Some(Open::Map(_, _, _, None)) => Err(Fault::new(line, "a key is a text, no list and no mapping")
             .help("a value that begins with {{ stands in quotes: \"{{ ... }}\"")),
         _ => Ok(()),
     }
 }
 
-fn take_key(text: &str, style: ScalarStyle, entries: &[Entry], line: u32) -> Result<String, Fault> {
+fn take_key(text: &str, style: ScalarStyle, taken: &mut BTreeMap<String, u32>, line: u32) -> Result<String, Fault> {
     if style == ScalarStyle::Plain {
         if text == "<<" {
             return Err(surprise(line, "a merge key (`<<`)", "write the keys out"));
@@ -166,9 +169,9 @@ fn take_key(text: &str, style: ScalarStyle, entries: &[Entry], line: u32) -> Res
                 .help(format!("put it in quotes: \"{}\"", shown(text))));
         }
     }
-    match entries.iter().find(|entry| entry.key == text) {
+    match taken.insert(text.to_owned(), line) {
         Some(first) => {
-            Err(Fault::new(line, format!("the key `{}` is given twice, first at line {}", shown(text), first.line))
+            Err(Fault::new(line, format!("the key `{}` is given twice, first at line {first}", shown(text)))
                 .help("keep one of them"))
         }
         None => Ok(text.to_owned()),

@@ -11,7 +11,8 @@ const DEEPEST: usize = 64;
 const SHOWN: usize = 8;
 
 /// In which way a value is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
     /// The schema has no such property.
     Unknown,

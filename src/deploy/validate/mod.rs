@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// One thing that is wrong with a rendered template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Finding {
     /// Of which resource.
     pub address: Address,

@@ -93,6 +93,18 @@ fn changes(action: &Action) -> &[Change] {
     }
 }
 
+/// One leaf that differs, for a terminal: `property: from -> to`.
+#[must_use]
+pub fn change(change: &Change) -> String {
+    leaf(change, 38)
+}
+
+/// One leaf that somebody else changed: `property: what was set -> what is there now`.
+#[must_use]
+pub fn drifted(change: &Change) -> String {
+    text::drift_leaf(change, 38)
+}
+
 /// What comes behind a resource's address: what it is and where, and how an exchange goes.
 fn about(planned: &Planned) -> String {
     let mut words = planned.words.clone();
@@ -112,7 +124,6 @@ fn about(planned: &Planned) -> String {
 fn summary(plan: &Plan) -> Vec<String> {
     let counts: Vec<String> = Group::ALL
         .into_iter()
-        .rev()
         .filter_map(|group| {
             let count = members(plan, group).len();
             (count > 0).then(|| format!("{count} {}", group.word()))
@@ -196,7 +207,10 @@ fn shown(value: &Value, most: usize) -> String {
     let text = match value {
         Value::String(text) if is_plain(text) => text.clone(),
         Value::Object(entries) => match entries.get(UNKNOWN).and_then(Value::as_str) {
-            Some(awaited) => return format!("known after {}", clean(awaited, most)),
+            Some(awaited) => {
+                let address = awaited.split('.').next().unwrap_or(awaited);
+                return format!("known when {} is done", clean(address, 140));
+            }
             None => without_secrets(value).to_string(),
         },
         other => without_secrets(other).to_string(),

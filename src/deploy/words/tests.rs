@@ -21,6 +21,7 @@ fn planned(address: &str, action: Action) -> Planned {
         wanted: Value::Null,
         template: Value::Null,
         after: BTreeSet::new(),
+        needs: BTreeSet::new(),
         loses: String::new(),
         minutes: [1.0, 2.0],
         usd_month: [1.0, 2.5],
@@ -99,7 +100,7 @@ fn the_worst_comes_first_in_plain_words() {
     Replaced: a new one takes the place of the old
       aws/database/server: bucket in eu-central-1; the old one goes first
           Name: old -> new
-          Key: arn:old -> known after aws/storage/key.Arn
+          Key: arn:old -> known when aws/storage/key is done
 
     Changed in place
       aws/storage/pictures: bucket in eu-central-1
@@ -128,7 +129,7 @@ fn the_worst_comes_first_in_plain_words() {
     Notes
       aws/gateway is left out
 
-    1 forgotten, 1 taken over, 1 followed to the end, 1 added, 1 changed, 1 replaced, 1 destroyed, 7 unchanged.
+    1 destroyed, 1 replaced, 1 changed, 1 added, 1 followed to the end, 1 taken over, 1 forgotten, 7 unchanged.
     Usual time: 11 to 32 minutes.
     Between $3.00 a month less and $7.00 more (estimate, list prices, before tax, 2026-06).
     "#);
@@ -145,7 +146,7 @@ fn a_comment_folds_its_details_and_can_be_found_again() {
     <!-- wildcam plan reserve default -->
     ### wildcam plan: reserve (default)
 
-    1 forgotten, 1 taken over, 1 followed to the end, 1 added, 1 changed, 1 replaced, 1 destroyed, 7 unchanged.  
+    1 destroyed, 1 replaced, 1 changed, 1 added, 1 followed to the end, 1 taken over, 1 forgotten, 7 unchanged.  
     Usual time: 11 to 32 minutes.  
     Between &#36;3.00 a month less and &#36;7.00 more (estimate, list prices, before tax, 2026-06).  
 
@@ -164,7 +165,7 @@ fn a_comment_folds_its_details_and_can_be_found_again() {
 
     - <code>aws/database/server</code>: bucket in eu-central-1; the old one goes first
       - <code>Name: old -&#62; new</code>
-      - <code>Key: arn:old -&#62; known after aws/storage/key.Arn</code>
+      - <code>Key: arn:old -&#62; known when aws/storage/key is done</code>
 
     </details>
 

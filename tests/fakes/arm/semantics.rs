@@ -79,7 +79,10 @@ impl World {
 
     fn offered(&mut self, of: &Type, body: &Value) -> Result<(), Reply> {
         let namespace = of.kind.split('/').next().unwrap_or_default().to_lowercase();
-        if self.registrations.get(&namespace).is_some_and(|left| *left != 1) {
+        let left = self.registrations.get_mut(&namespace);
+        if let Some(left) = left.filter(|left| **left != 1) {
+            // It goes on while it is waited for, and may end before it is asked about.
+            *left = if *left == 0 { 0 } else { *left - 1 };
             refused(
                 409,
                 "MissingSubscriptionRegistration",

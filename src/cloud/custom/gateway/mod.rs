@@ -16,7 +16,6 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use url::Url;
 
 use self::{
     bundle::Bundle,
@@ -53,7 +52,7 @@ struct Wish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listen: Option<SocketAddr>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<Url>,
+    url: Option<String>,
     /// The program; absent: the one that deploys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     executable: Option<PathBuf>,
@@ -137,7 +136,7 @@ impl Gateways {
                 ssh: host.ssh,
                 name: None,
                 listen: host.listen,
-                url: host.url,
+                url: host.url.map(String::from),
                 executable: None,
                 image: None,
             };
