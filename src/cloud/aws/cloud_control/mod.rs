@@ -237,7 +237,7 @@ fn wait_ms(wire: &Wire, event: &Value) -> u64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded on the line before")]
 fn millis(event: &Value, name: &str) -> Option<u64> {
     let seconds = event.get(name)?.as_f64()?;
-    (0.0..1e11).contains(&seconds).then(|| (seconds * 1000.0) as u64)
+    (0.0..1e11).contains(&seconds).then_some((seconds * 1000.0) as u64)
 }
 
 /// Hands an operation in. Cloud Control keeps a token for 36 hours and answers a second call with what became of the
