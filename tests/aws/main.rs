@@ -3,6 +3,7 @@
 
 #[path = "../fakes/mod.rs"]
 mod fakes;
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -2,7 +2,7 @@
 //! own client sees what was made.
 
 use serde_json::{Value, json};
-use wildcam::cloud::control::{ControlPlane, FailureKind, Live, Wanted};
+use wildcam::cloud::control::{ControlPlane, FailureKind, Live, Pending, Step, Wanted};
 
 use crate::{
     moto::{self, Moto},
@@ -150,9 +150,22 @@ async fn a_network_with_everything_in_it() {
         let routes = told.pointer("/RouteTables/0/Routes").and_then(Value::as_array).expect("routes");
         assert!(routes.iter().any(|route| route["GatewayId"] == json!(internet.id)), "{routes:?}");
     }
-    // A tag that somebody takes away is put back, without touching others.
+    // What a creation could not finish, because the network was not known everywhere yet, another process finishes.
+    let left = Pending {
+        kind: network.kind.clone(),
+        region: network.region.clone(),
+        handle: json!({ "EnableDnsHostnames": false }).to_string(),
+        id: Some(vpc.id.clone()),
+        wait_ms: 1,
+    };
+    assert_eq!(finish(plane, Step::Pending(left.clone())).await.expect("it ends"), vpc.id);
+    let now = plane.read(&network.kind, &network.region, &vpc.id).await.expect("it stands");
+    assert_eq!(now.properties["EnableDnsHostnames"], false);
+    let early = Pending { id: Some("vpc-00000000000000000".to_owned()), ..left };
+    assert!(matches!(plane.poll(&early).await, Ok(Step::Pending(_))), "it may still show");
+    // A tag that somebody changes is put back.
     let retagged = with(&network, |properties| properties["Tags"] = json!([{ "Key": "Name", "Value": "eagles" }]));
-    change(plane, &vpc, &retagged, &["/Tags/0/Value"]).await;
+    change(plane, &now, &retagged, &["/Tags/0/Value", "/EnableDnsHostnames"]).await;
     for live in [&endpoint, &association, &route, &table, &attached, &internet, &group, &subnet, &vpc] {
         delete(plane, live).await;
     }

@@ -1,11 +1,10 @@
 //! What goes wrong at Amazon, and the words for it.
 
 use serde_json::json;
-use wildcam::cloud::control::{FailureKind, Wanted};
+use wildcam::cloud::control::{Failure, FailureKind, Wanted};
 
 use crate::{
     fakes::cloud_control::{self, Fault, Seed},
-    moto,
     plane::{REGION, Setting, finish, make, on, settle, token, wanted},
 };
 
@@ -122,38 +121,37 @@ async fn a_misspelt_property_and_a_change_of_what_cannot_change_are_refused() {
     assert_eq!(fake.refused().len(), 2, "{:?}", fake.refused());
 }
 
+/// A store in which a stranger has every name: it asks who is expected to own it, and lets whoever does not say look. moto
+/// does not ask.
+async fn strangers_store() -> String {
+    async fn answer(headers: axum::http::HeaderMap) -> axum::http::StatusCode {
+        match headers.get("x-amz-expected-bucket-owner").and_then(|value| value.to_str().ok()) {
+            Some("111111111111") | None => axum::http::StatusCode::OK,
+            Some(_) => axum::http::StatusCode::FORBIDDEN,
+        }
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("its address");
+    let router = axum::Router::new().fallback(answer);
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    format!("http://{address}")
+}
+
 #[tokio::test]
 async fn a_bucket_of_a_stranger_is_not_ours() {
-    let Some(moto) = moto::start() else { return };
-    // moto tells accounts apart by the role that signs; the stranger is one.
-    let told = moto.aws(&[
-        "sts",
-        "assume-role",
-        "--role-arn",
-        "arn:aws:iam::111111111111:role/stranger",
-        "--role-session-name",
-        "s",
-        "sts",
-        "assume-role",
-        "--role-arn",
-        "arn:aws:iam::111111111111:role/stranger",
-        "--role-session-name",
-        "stranger",
-    ]);
-    let Some(told) = told else { return };
-    let text =
-        |name: &str| told.pointer(&format!("/Credentials/{name}")).and_then(|v| v.as_str()).expect("keys").to_owned();
-    let mut stranger = Setting::at(&moto.url);
-    stranger.environment = vec![
-        ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
-        ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
-        ("AWS_SESSION_TOKEN", text("SessionToken")),
-    ];
-    let theirs = stranger.open().await.expect("a plane");
+    let fake = cloud_control::start(Seed::default());
+    let store = strangers_store().await;
+    let mut setting = Setting::at(&fake.url);
+    setting.cloud = format!("endpoints = {{ sts = '{}', s3 = '{store}' }}", fake.url);
+    let plane = setting.open().await.expect("a plane");
     let bucket = wanted("AWS::S3::Bucket", "pictures", json!({ "BucketName": "owls-pictures" }));
-    make(theirs.as_ref(), &bucket, 1).await;
-    let ours = Setting::at(&moto.url).open().await.expect("a plane");
-    let failure = ours.create(&bucket, &token(2)).await.expect_err("taken");
-    assert_eq!(failure.kind, FailureKind::Exists, "{failure}");
-    assert!(failure.next_step.as_deref().is_some_and(|step| step.contains("choose another")), "{failure:?}");
+    let advice = |failure: Failure| {
+        assert_eq!(failure.kind, FailureKind::Exists, "{failure:?}");
+        assert!(failure.next_step.as_deref().is_some_and(|step| step.contains("choose another")), "{failure:?}");
+    };
+    advice(plane.create(&bucket, &token(1)).await.expect_err("taken"));
+    advice(plane.locate(&bucket).await.expect_err("taken"));
+    // The state of a project, and whoever reads it, must not end up with a stranger.
+    advice(plane.state_store("owls", true).await.expect_err("taken"));
+    advice(plane.remove_state_store("owls").await.expect_err("taken"));
 }

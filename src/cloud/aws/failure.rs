@@ -128,7 +128,9 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         // Whatever hangs on it goes in its own turn; until the service has seen that, it is in use.
         "DependencyViolation" | "DeleteConflict" => Kind::Busy,
         // It may stand there, half done; only a look tells.
-        "NotStabilized" | "ServiceTimeout" | "RequestTokenNotFound" => Kind::Unreachable,
+        "NotStabilized" | "ServiceTimeout" => Kind::Unreachable,
+        // The operation is forgotten; what it did is for a look to tell.
+        "RequestTokenNotFound" => Kind::NotFound,
         "GeneralService"
         | "ServiceInternalError"
         | "HandlerInternalFailure"

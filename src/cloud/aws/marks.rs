@@ -55,8 +55,11 @@ pub(super) fn apply(properties: &mut Map<String, Value>, property: &str, tags: V
     owner
 }
 
+/// Tags to set, and the keys of those to take away.
+pub(super) type Difference = (Vec<(String, String)>, Vec<String>);
+
 /// What must be set, and the keys that must go, so that `live` bears the tags of `wanted`. `None` where it does.
-pub(super) fn difference(live: &Live, wanted: &Wanted, property: &str) -> Option<(Vec<(String, String)>, Vec<String>)> {
+pub(super) fn difference(live: &Live, wanted: &Wanted, property: &str) -> Option<Difference> {
     let want = self::wanted(wanted, property);
     let mut have = live.properties.get(property).map(pairs).unwrap_or_default();
     if let Some(owner) = &live.owner {

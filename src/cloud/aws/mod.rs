@@ -144,7 +144,10 @@ impl ControlPlane for Aws {
     async fn poll(&self, pending: &Pending) -> Result<Step, Failure> {
         // The end of one operation may begin another.
         self.wire.guard().await?;
-        cloud_control::poll(&self.wire, pending).await
+        match native::of(&pending.kind) {
+            Some(native) => native.poll(&self.wire, pending).await,
+            None => cloud_control::poll(&self.wire, pending).await,
+        }
     }
 
     async fn state_store(&self, project: &str, make: bool) -> Result<Option<StateStore>, Failure> {

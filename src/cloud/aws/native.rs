@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::{call::Wire, ec2, iam, route53, s3};
-use crate::cloud::control::{Change, Failure, FailureKind, Listed, Live, Step, Wanted};
+use crate::cloud::control::{Change, Failure, FailureKind, Listed, Live, Pending, Step, Wanted};
 
 /// One quick type. The functions mean what those of [`ControlPlane`](crate::cloud::control::ControlPlane) mean.
 #[async_trait]
@@ -15,6 +15,11 @@ pub(super) trait Native: Send + Sync {
     async fn create(&self, wire: &Wire, wanted: &Wanted, token: &str) -> Result<Step, Failure>;
     async fn update(&self, wire: &Wire, live: &Live, wanted: &Wanted, changes: &[Change]) -> Result<Step, Failure>;
     async fn delete(&self, wire: &Wire, live: &Live, empty: bool) -> Result<Step, Failure>;
+
+    /// The end of what a creation left to be done; most leave nothing.
+    async fn poll(&self, _: &Wire, pending: &Pending) -> Result<Step, Failure> {
+        Err(Failure::new(FailureKind::NotFound, pending.kind.as_str(), "there is no such operation"))
+    }
 }
 
 /// The type of this name, where it is a quick one.
@@ -52,6 +57,14 @@ pub(super) fn done_unread(id: impl Into<String>) -> Step {
 /// A deletion that is done.
 pub(super) fn gone() -> Step {
     Step::Done { id: String::new(), live: None }
+}
+
+/// A second call for something that the first made a moment ago: where that is not known yet it soon will be.
+pub(super) fn soon<T>(result: Result<T, Failure>) -> Result<T, Failure> {
+    result.map_err(|failure| match failure.kind {
+        FailureKind::NotFound => Failure { kind: FailureKind::NotYet, ..failure },
+        _ => failure,
+    })
 }
 
 /// A property as text; empty where it is none.

@@ -237,7 +237,7 @@ fn wait_ms(wire: &Wire, event: &Value) -> u64 {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded on the line before")]
 fn millis(event: &Value, name: &str) -> Option<u64> {
     let seconds = event.get(name)?.as_f64()?;
-    (0.0..1e11).contains(&seconds).then(|| (seconds * 1000.0) as u64)
+    (0.0..1e11).contains(&seconds).then_some((seconds * 1000.0) as u64)
 }
 
 /// Hands an operation in. Cloud Control keeps a token for 36 hours and answers a second call with what became of the
@@ -356,6 +356,18 @@ fn then_delete(pending: Pending, id: &str, token: &str) -> Pending {
     Pending { handle, id: Some(id.to_owned()), ..pending }
 }
 
+/// The failure of an operation, told by a call that succeeded: it must not be taken for a failure of the call, after which
+/// one would ask again and again.
+fn ended(failure: Failure) -> Failure {
+    let kind = match failure.kind {
+        FailureKind::Throttled | FailureKind::Unavailable => FailureKind::Busy,
+        // It came to an end that leaves open what stands: whoever asks must look.
+        FailureKind::Unreachable => FailureKind::Invalid,
+        kind => kind,
+    };
+    Failure { kind, ..failure }
+}
+
 /// See [`ControlPlane::poll`](crate::cloud::control::ControlPlane::poll).
 pub(super) async fn poll(wire: &Wire, pending: &Pending) -> Result<Step, Failure> {
     let mut parts = pending.handle.split('|');
@@ -365,7 +377,7 @@ pub(super) async fn poll(wire: &Wire, pending: &Pending) -> Result<Step, Failure
     };
     let action = "GetResourceRequestStatus";
     let answer = call(wire, &pending.region, action, &json!({ "RequestToken": handle })).await?;
-    let step = step(wire, &pending.kind, &pending.region, action, &answer)?;
+    let step = step(wire, &pending.kind, &pending.region, action, &answer).map_err(ended)?;
     match (step, delete, &pending.id) {
         (Step::Pending(next), Some(token), Some(id)) => Ok(Step::Pending(then_delete(next, id, token))),
         (Step::Pending(next), None, known) => Ok(Step::Pending(Pending { id: next.id.or(known.clone()), ..next })),

@@ -14,7 +14,7 @@ use crate::cloud::{
         native::{Native, done, done_unread, gone, only, text, top, unchangeable},
         xml::Element,
     },
-    control::{Change, Failure, FailureKind, Listed, Live, Step, Wanted},
+    control::{Change, Failure, FailureKind, Listed, Live, Pending, Step, Wanted},
 };
 
 /// A type whose resources bear tags.
@@ -204,8 +204,13 @@ impl Tagged {
     }
 
     /// Sets what the creation could not.
-    async fn further(&self, wire: &Wire, id: &str, live: &Value, wanted: &Wanted) -> Result<(), Failure> {
-        let (properties, region) = (&wanted.properties, wanted.region.as_str());
+    async fn further(
+        &self,
+        wire: &Wire,
+        id: &str,
+        live: &Value,
+        (region, properties): (&str, &Value),
+    ) -> Result<(), Failure> {
         let differs = |name: &str| properties.get(name).is_some_and(|want| live.get(name) != Some(want));
         match self.resource {
             "vpc" | "subnet" => {
@@ -220,6 +225,19 @@ impl Tagged {
             "security-group" => rules::settle(wire, region, id, live, properties).await,
             "vpc-endpoint" => change_endpoint(wire, region, id, live, properties).await,
             _ => Ok(()),
+        }
+    }
+
+    /// What a creation left to be done, for whoever asks for its end. No secret belongs to these types.
+    fn left(&self, region: &str, id: String, properties: &Value) -> Pending {
+        let wanted: Map<String, Value> =
+            self.further.iter().filter_map(|name| Some(((*name).to_owned(), properties.get(*name)?.clone()))).collect();
+        Pending {
+            kind: self.kind.to_owned(),
+            region: region.to_owned(),
+            handle: Value::Object(wanted).to_string(),
+            id: Some(id),
+            wait_ms: 500,
         }
     }
 
@@ -320,8 +338,12 @@ impl Native for Tagged {
                     "vpc" => json!({ "EnableDnsSupport": true, "EnableDnsHostnames": false }),
                     _ => json!({ "MapPublicIpOnLaunch": false }),
                 };
-                self.further(wire, &id, &fresh, wanted).await?;
-                Ok(done_unread(id))
+                match self.further(wire, &id, &fresh, (&wanted.region, &wanted.properties)).await {
+                    Ok(()) => Ok(done_unread(id)),
+                    // It stands. A failure that passes must not lead to a second one, so what is left is an operation.
+                    Err(failure) if passes(&failure) => Ok(Step::Pending(self.left(&wanted.region, id, properties))),
+                    Err(failure) => Err(failure),
+                }
             }
         }
     }
@@ -335,7 +357,7 @@ impl Native for Tagged {
         if let Some((set, gone)) = marks::difference(live, wanted, "Tags") {
             tag(wire, &wanted.region, &live.id, &set, &gone).await?;
         }
-        self.further(wire, &live.id, &live.properties, wanted).await?;
+        self.further(wire, &live.id, &live.properties, (&wanted.region, &wanted.properties)).await?;
         Ok(done_unread(live.id.as_str()))
     }
 
@@ -353,6 +375,30 @@ impl Native for Tagged {
         }
         Ok(gone())
     }
+
+    async fn poll(&self, wire: &Wire, pending: &Pending) -> Result<Step, Failure> {
+        let unknown = || Failure::new(FailureKind::NotFound, self.kind, "there is no such operation");
+        let id = pending.id.as_deref().ok_or_else(unknown)?;
+        let wanted: Value = serde_json::from_str(&pending.handle).map_err(|_| unknown())?;
+        let done = match self.read(wire, &pending.region, id).await {
+            Ok(live) => self.further(wire, id, &live.properties, (&pending.region, &wanted)).await,
+            Err(failure) => Err(failure),
+        };
+        match done {
+            Ok(()) => Ok(done_unread(id)),
+            // It was made a moment ago, and is not known everywhere.
+            Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::NotYet) => {
+                Ok(Step::Pending(pending.clone()))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// Whether the same call may succeed in a moment.
+fn passes(failure: &Failure) -> bool {
+    use FailureKind::{Busy, NotFound, NotYet, Throttled, Unavailable, Unreachable};
+    matches!(failure.kind, Busy | NotFound | NotYet | Throttled | Unavailable | Unreachable)
 }
 
 async fn tag(wire: &Wire, region: &str, id: &str, set: &[(String, String)], gone: &[String]) -> Result<(), Failure> {

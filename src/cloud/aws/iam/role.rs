@@ -10,7 +10,7 @@ use crate::cloud::{
     aws::{
         call::{Form, Wire},
         marks,
-        native::{Native, done_unread, gone, only, required, top, unchangeable},
+        native::{Native, done_unread, gone, only, required, soon, top, unchangeable},
     },
     control::{Change, Failure, FailureKind, Listed, Live, Step, Wanted},
 };
@@ -149,7 +149,7 @@ impl Native for Role {
             },
             Err(failure) => return Err(failure),
         };
-        settle(wire, name, &live, properties).await?;
+        soon(settle(wire, name, &live, properties).await)?;
         Ok(done_unread(name))
     }
 

@@ -10,7 +10,7 @@ use crate::cloud::{
         call::{Wire, encoded},
         endpoint::ROUTE53,
         marks,
-        native::{Native, done_unread, gone, only, required, top, unchangeable},
+        native::{Native, done_unread, gone, only, required, soon, top, unchangeable},
         xml::{Element, leaf},
     },
     control::{Change, Failure, FailureKind, Listed, Live, Step, Wanted},
@@ -136,7 +136,7 @@ impl Native for HostedZone {
         let Some(id) = id else {
             return Err(Failure::new(FailureKind::Unreachable, KIND, "the answer names nothing that was made"));
         };
-        tag(wire, &id, &marks::wanted(wanted, TAGS), &[]).await?;
+        soon(tag(wire, &id, &marks::wanted(wanted, TAGS), &[]).await)?;
         Ok(done_unread(id))
     }
 

@@ -11,7 +11,7 @@ use self::shape::{Shape, read, write};
 use super::{
     call::Wire,
     endpoint, failure, marks,
-    native::{Native, done_unread, gone, only, required, top, unchangeable},
+    native::{Native, done_unread, gone, only, required, soon, top, unchangeable},
     xml::Element,
 };
 use crate::cloud::{
@@ -360,8 +360,8 @@ impl Native for Bucket {
                 make(wire, &s3, name, lock, &tags).await?;
             }
         }
-        put_tags(wire, &s3, name, &tags).await?;
-        settle(wire, &s3, name, &Value::Null, properties).await?;
+        soon(put_tags(wire, &s3, name, &tags).await)?;
+        soon(settle(wire, &s3, name, &Value::Null, properties).await)?;
         Ok(done_unread(name))
     }
 
