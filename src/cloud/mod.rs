@@ -4,10 +4,12 @@ mod aws;
 mod azure;
 pub mod control;
 mod custom;
+mod folder;
 mod gcp;
 mod objects;
 mod rest;
 pub mod rules;
+mod s3;
 
 use std::sync::Arc;
 

@@ -11,10 +11,10 @@ use object_store::{
     azure::MicrosoftAzureBuilder,
     client::{ClientOptions, HttpClient, HttpConnector},
     gcp::GoogleCloudStorageBuilder,
-    local::LocalFileSystem,
 };
 use url::Url;
 
+use super::folder::Folder;
 use crate::{
     net::client::{self, Connector},
     project::{Secret, SecretError, SecretRef, Store},
@@ -200,7 +200,7 @@ impl Cloud<'_> {
             path: path.to_owned(),
             source,
         })?;
-        self.built(LocalFileSystem::new_with_prefix(path).map(|store| store.with_fsync(true)))
+        self.built(Folder::open(path))
     }
 
     fn built<T: ObjectStore>(&self, store: object_store::Result<T>) -> Result<Arc<dyn ObjectStore>, Error> {

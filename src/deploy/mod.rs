@@ -3,12 +3,16 @@
 
 pub mod compare;
 pub mod consent;
+pub mod eject;
 pub mod gateway_secrets;
 pub mod graph;
 mod names;
+pub mod parity;
 pub mod plan;
 pub mod price;
 pub mod reference;
 pub mod selector;
 pub mod state;
 pub mod template;
+pub mod validate;
+pub mod words;

