@@ -98,7 +98,7 @@ const CODES: [(&str, FailureKind); 72] = [
 fn code_and_message(body: &Value) -> (String, String) {
     let error = body.get("error").unwrap_or(body);
     let text = |key: &str| {
-        let value = error.get(key).or_else(|| error.get(&capital(key)));
+        let value = error.get(key).or_else(|| error.get(capital(key)));
         value.and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     let (mut code, mut message) = (text("code"), text("message"));

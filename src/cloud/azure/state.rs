@@ -59,13 +59,22 @@ impl Azure {
             self.make_state(project, &group, &at).await?;
         }
         let container = format!("{at}/blobServices/default/containers/{NAME}");
-        let call = "GET state store";
+        let Some(about) = self.seen(ACCOUNT, &at, make).await? else { return Ok(None) };
+        if self.seen(CONTAINER, &container, make).await?.is_none() {
+            return Ok(None);
+        }
+        self.objects_of(&at, &account, &about).await.map(Some)
+    }
+
+    /// One part of the place, as it is told; `None` where it does not exist. What was `made` a moment ago may not be
+    /// seen yet, and is looked for a while.
+    async fn seen(&self, kind: &str, id: &str, made: bool) -> Result<Option<Value>, Failure> {
+        let url = self.arm.at(id, &self.rules(kind)?.api_version);
         let mut tries = 0;
         loop {
-            match self.arm.get(call, self.arm.at(&container, &self.rules(CONTAINER)?.api_version)).await {
-                Ok(_) => break,
-                // What was made a moment ago may not be seen yet.
-                Err(failure) if failure.kind == FailureKind::NotFound && make && tries < APPEARING => {
+            match self.arm.get_json("GET state store", url.clone()).await {
+                Ok(told) => return Ok(Some(told)),
+                Err(failure) if failure.kind == FailureKind::NotFound && made && tries < APPEARING => {
                     tries += 1;
                     tokio::time::sleep(Duration::from_millis(300)).await;
                 }
@@ -73,7 +82,6 @@ impl Azure {
                 Err(failure) => return Err(failure),
             }
         }
-        self.objects_of(&at, &account).await.map(Some)
     }
 
     async fn make_state(&self, project: &str, group: &str, account: &str) -> Result<(), Failure> {
@@ -181,7 +189,7 @@ impl Azure {
 
     /// The container as an object store, with the account's key: the control plane's roles give it, and those of the data
     /// plane would have to be given to somebody first.
-    async fn objects_of(&self, at: &str, account: &str) -> Result<StateStore, Failure> {
+    async fn objects_of(&self, at: &str, account: &str, about: &Value) -> Result<StateStore, Failure> {
         let call = "POST Microsoft.Storage/storageAccounts/listKeys";
         let version = &self.rules(ACCOUNT)?.api_version;
         let url = self.arm.at(&format!("{at}/listKeys"), version);
@@ -192,7 +200,6 @@ impl Azure {
             .and_then(Value::as_str)
             .map(|text| Secret::new(text.to_owned()))
             .ok_or_else(|| Failure::new(FailureKind::Denied, call, "the account shows no key"))?;
-        let about = self.arm.get_json("GET state store", self.arm.at(at, version)).await?;
         let endpoint = match &self.blob {
             // An emulator has the account in the path.
             Some(blob) => format!("{}/{account}", blob.as_str().trim_end_matches('/')),

@@ -201,10 +201,10 @@ impl World {
                     refused(400, "BadRequest", "The property \"enablePurgeProtection\" cannot be set to false.")?;
                 }
             }
-            "Microsoft.KeyVault/vaults/keys" | "Microsoft.KeyVault/vaults/secrets" => {
-                if !stands && self.kept_secrets.contains(&place.id.to_lowercase()) {
-                    refused(409, "Conflict", format!("{name} is currently in a deleted but recoverable state."))?;
-                }
+            "Microsoft.KeyVault/vaults/keys" | "Microsoft.KeyVault/vaults/secrets"
+                if !stands && self.kept_secrets.contains(&place.id.to_lowercase()) =>
+            {
+                refused(409, "Conflict", format!("{name} is currently in a deleted but recoverable state."))?;
             }
             "Microsoft.DBforPostgreSQL/flexibleServers" if !stands && self.kept_servers.contains(&lower) => {
                 refused(409, "ServerNameAlreadyExists", "Specified server name is already used.")?;
