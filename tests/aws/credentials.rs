@@ -17,7 +17,12 @@ type Asked = Arc<Mutex<Vec<String>>>;
 
 /// A token service and GitHub's, in one: it notes what it was asked.
 async fn tokens() -> (String, Asked) {
-    async fn answer(State(asked): State<Asked>, headers: HeaderMap, uri: axum::http::Uri, body: String) -> axum::response::Response {
+    async fn answer(
+        State(asked): State<Asked>,
+        headers: HeaderMap,
+        uri: axum::http::Uri,
+        body: String,
+    ) -> axum::response::Response {
         let bearer = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
         asked.lock().expect("the list").push(format!("{uri} {bearer} {body}"));
         if uri.path() == "/github" {

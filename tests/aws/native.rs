@@ -16,7 +16,9 @@ async fn seen(plane: &dyn ControlPlane, wanted: &Wanted, live: &Live) {
     assert_eq!(located.as_ref().map(|found| &found.id), Some(&live.id), "{}", wanted.kind);
     match plane.list(&wanted.kind, &wanted.region).await {
         Ok(listed) => assert!(listed.iter().any(|one| one.id == live.id), "{} is not in {listed:?}", live.id),
-        Err(failure) => assert_eq!((failure.kind, wanted.kind.as_str()), (FailureKind::Unsupported, "AWS::S3::BucketPolicy")),
+        Err(failure) => {
+            assert_eq!((failure.kind, wanted.kind.as_str()), (FailureKind::Unsupported, "AWS::S3::BucketPolicy"))
+        }
     }
 }
 
@@ -139,7 +141,9 @@ async fn a_network_with_everything_in_it() {
     });
     let group = change(plane, &group, &wider, &["/SecurityGroupIngress/0/CidrIp", "/SecurityGroupIngress/1"]).await;
 
-    if let Some(told) = moto.aws(&["ec2", "describe-vpcs", "--filters", "Name=tag:wildcam-address,Values=aws/tests/vpc"]) {
+    if let Some(told) =
+        moto.aws(&["ec2", "describe-vpcs", "--filters", "Name=tag:wildcam-address,Values=aws/tests/vpc"])
+    {
         assert_eq!(told.pointer("/Vpcs/0/VpcId"), Some(&json!(vpc.id)));
     }
     if let Some(told) = moto.aws(&["ec2", "describe-route-tables", "--route-table-ids", &table.id]) {
@@ -162,9 +166,7 @@ async fn roles_and_the_trust_in_an_identity_provider() {
     let trust = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Principal": { "Service": "ecs-tasks.amazonaws.com" }, "Action": "sts:AssumeRole" },
     ] });
-    let policy = |action: &str| {
-        json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] })
-    };
+    let policy = |action: &str| json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": action, "Resource": "*" }] });
     let role_wanted = wanted(
         "AWS::IAM::Role",
         "role",

@@ -64,7 +64,8 @@ pub(crate) async fn on(fake: &Fake) -> Arc<dyn ControlPlane> {
 
 /// A resource of the project, at `aws/tests/NAME`.
 pub(crate) fn wanted(kind: &str, name: &str, properties: Value) -> Wanted {
-    let global = kind.starts_with("AWS::IAM::") || kind.starts_with("AWS::Route53::") || kind.starts_with("AWS::Budgets::");
+    let global =
+        kind.starts_with("AWS::IAM::") || kind.starts_with("AWS::Route53::") || kind.starts_with("AWS::Budgets::");
     Wanted {
         owner: Owner {
             project: "owls".to_owned(),
@@ -88,7 +89,9 @@ pub(crate) async fn settle(plane: &dyn ControlPlane, wanted: &Wanted, step: Step
     let id = finish(plane, step).await?;
     for _ in 0..50 {
         match plane.read(&wanted.kind, &wanted.region, &id).await {
-            Err(failure) if failure.kind == FailureKind::NotFound => tokio::time::sleep(Duration::from_millis(10)).await,
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                tokio::time::sleep(Duration::from_millis(10)).await
+            }
             other => return other,
         }
     }
@@ -111,7 +114,8 @@ pub(crate) async fn finish(plane: &dyn ControlPlane, mut step: Step) -> Result<S
 
 /// Makes one and reads it.
 pub(crate) async fn make(plane: &dyn ControlPlane, wanted: &Wanted, number: u32) -> Live {
-    let step = plane.create(wanted, &token(number)).await.unwrap_or_else(|failure| panic!("{}: {failure}", wanted.kind));
+    let step =
+        plane.create(wanted, &token(number)).await.unwrap_or_else(|failure| panic!("{}: {failure}", wanted.kind));
     settle(plane, wanted, step).await.unwrap_or_else(|failure| panic!("{}: {failure}", wanted.kind))
 }
 

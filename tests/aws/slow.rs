@@ -70,8 +70,18 @@ fn cases() -> Vec<Case> {
             }),
             Some(("/AllocatedStorage", json!("64"))),
         ),
-        case("AWS::Logs::LogGroup", "log", json!({ "LogGroupName": "/owls", "RetentionInDays": 30 }), Some(("/RetentionInDays", json!(90)))),
-        case("AWS::ECR::Repository", "images", json!({ "RepositoryName": "owls", "ImageTagMutability": "IMMUTABLE" }), None),
+        case(
+            "AWS::Logs::LogGroup",
+            "log",
+            json!({ "LogGroupName": "/owls", "RetentionInDays": 30 }),
+            Some(("/RetentionInDays", json!(90))),
+        ),
+        case(
+            "AWS::ECR::Repository",
+            "images",
+            json!({ "RepositoryName": "owls", "ImageTagMutability": "IMMUTABLE" }),
+            None,
+        ),
         case("AWS::ECS::Cluster", "cluster", json!({ "ClusterName": "owls" }), None),
         case(
             "AWS::ECS::TaskDefinition",
@@ -132,7 +142,12 @@ fn cases() -> Vec<Case> {
             }),
             Some(("/TargetTrackingScalingPolicyConfiguration/TargetValue", json!(70))),
         ),
-        case("AWS::SNS::Topic", "channel", json!({ "TopicName": "owls-alarms" }), Some(("/DisplayName", json!("owls")))),
+        case(
+            "AWS::SNS::Topic",
+            "channel",
+            json!({ "TopicName": "owls-alarms" }),
+            Some(("/DisplayName", json!("owls"))),
+        ),
         case(
             "AWS::SNS::Subscription",
             "mail",
@@ -231,7 +246,10 @@ async fn every_slow_type_lives_its_life() {
     assert!(made.iter().all(|(_, live)| !live.properties.to_string().contains("sesame")));
     for (number, (_, live)) in (200..).zip(made.iter().rev()) {
         let empty = live.properties.get("DeletionProtection").is_some();
-        let step = plane.delete(live, empty, &token(number)).await.unwrap_or_else(|failure| panic!("{}: {failure}", live.kind));
+        let step = plane
+            .delete(live, empty, &token(number))
+            .await
+            .unwrap_or_else(|failure| panic!("{}: {failure}", live.kind));
         finish(plane, step).await.unwrap_or_else(|failure| panic!("{}: {failure}", live.kind));
     }
     assert_eq!(fake.resources(), Vec::new());

@@ -136,7 +136,8 @@ fn no_secret_is_in_a_task_by_value_and_only_needed_ones_by_reference() {
     };
     let graph = render(&mixture, "default");
     let task = graph.resources.values().find(|one| one.kind == "AWS::ECS::TaskDefinition").expect("a task");
-    let secrets = task.properties.pointer("/ContainerDefinitions/0/Secrets").and_then(Value::as_array).expect("secrets");
+    let secrets =
+        task.properties.pointer("/ContainerDefinitions/0/Secrets").and_then(Value::as_array).expect("secrets");
     let names: Vec<&str> = secrets.iter().filter_map(|one| one["Name"].as_str()).collect();
     assert_eq!(
         names,

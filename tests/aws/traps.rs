@@ -127,10 +127,16 @@ async fn a_bucket_of_a_stranger_is_not_ours() {
     let Some(moto) = moto::start() else { return };
     // moto tells accounts apart by the role that signs; the stranger is one.
     let told = moto.aws(&[
-        "sts", "assume-role", "--role-arn", "arn:aws:iam::111111111111:role/stranger", "--role-session-name", "s",
+        "sts",
+        "assume-role",
+        "--role-arn",
+        "arn:aws:iam::111111111111:role/stranger",
+        "--role-session-name",
+        "s",
     ]);
     let Some(told) = told else { return };
-    let text = |name: &str| told.pointer(&format!("/Credentials/{name}")).and_then(|v| v.as_str()).expect("keys").to_owned();
+    let text =
+        |name: &str| told.pointer(&format!("/Credentials/{name}")).and_then(|v| v.as_str()).expect("keys").to_owned();
     let mut stranger = Setting::at(&moto.url);
     stranger.environment = vec![
         ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),

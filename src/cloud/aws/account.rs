@@ -45,8 +45,7 @@ impl Wire {
         if *declared == found.number {
             return Ok(());
         }
-        let message =
-            format!("the credentials open the account {}, and wildcam.toml says {declared}", found.number);
+        let message = format!("the credentials open the account {}, and wildcam.toml says {declared}", found.number);
         Err(Failure::new(FailureKind::Credentials, "sts:GetCallerIdentity", message)
             .next_step("sign in to the right account (AWS_PROFILE), or correct `account` of the cloud"))
     }

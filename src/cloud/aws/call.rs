@@ -162,8 +162,7 @@ impl Wire {
         (method, path): (Method, String),
         body: String,
     ) -> Result<Element, Failure> {
-        let headers =
-            if body.is_empty() { Vec::new() } else { vec![("content-type", "application/xml".to_owned())] };
+        let headers = if body.is_empty() { Vec::new() } else { vec![("content-type", "application/xml".to_owned())] };
         let body = body.into_bytes();
         let answer = self.send(Plain { service, region, action, method, path, headers, body }).await?;
         read(&format!("{}:{action}", service.word), &answer)

@@ -122,9 +122,10 @@ async fn permissions(wire: &Wire, caller: &str) -> Vec<Finding> {
         let message = format!("{caller} is no user and no role: its permissions cannot be asked for");
         return vec![finding(Severity::Warning, "permissions", message)];
     };
-    let form = ACTIONS.iter().enumerate().fold(Form::new().with("PolicySourceArn", principal), |form, (index, action)| {
-        form.with(format!("ActionNames.member.{}", index + 1), *action)
-    });
+    let form =
+        ACTIONS.iter().enumerate().fold(Form::new().with("PolicySourceArn", principal), |form, (index, action)| {
+            form.with(format!("ActionNames.member.{}", index + 1), *action)
+        });
     let root = match wire.query(IAM, "global", "SimulatePrincipalPolicy", &form.with("MaxItems", "1000")).await {
         Ok(root) => root,
         Err(failure) => {

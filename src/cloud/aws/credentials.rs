@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_config::{Region, default_provider::credentials::DefaultCredentialsChain, imds, provider_config::ProviderConfig};
+use aws_config::{
+    Region, default_provider::credentials::DefaultCredentialsChain, imds, provider_config::ProviderConfig,
+};
 use aws_credential_types::{Credentials, provider::ProvideCredentials};
 use aws_smithy_runtime_api::client::identity::Identity;
 use serde_json::Value;

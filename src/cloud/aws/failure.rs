@@ -39,40 +39,108 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         return Kind::NotYet;
     }
     match plain {
-        "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId" | "InvalidCredentials"
-        | "SignatureDoesNotMatch" | "UnrecognizedClient" | "InvalidAccessKeyId" | "AuthFailure"
-        | "IncompleteSignature" | "MissingAuthenticationToken" | "InvalidToken" | "TokenRefreshRequired"
-        | "RequestTimeTooSkewed" | "InvalidIdentityToken" | "IDPRejectedClaim" | "NotSignedUp" => Kind::Credentials,
-        "AccessDenied" | "AccessDeniedForDependency" | "UnauthorizedOperation" | "NotAuthorized"
-        | "AuthorizationError" | "UnauthorizedTaggingOperation" | "AllAccessDisabled" | "AccountProblem"
+        "ExpiredToken"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "InvalidCredentials"
+        | "SignatureDoesNotMatch"
+        | "UnrecognizedClient"
+        | "InvalidAccessKeyId"
+        | "AuthFailure"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "InvalidToken"
+        | "TokenRefreshRequired"
+        | "RequestTimeTooSkewed"
+        | "InvalidIdentityToken"
+        | "IDPRejectedClaim"
+        | "NotSignedUp" => Kind::Credentials,
+        "AccessDenied"
+        | "AccessDeniedForDependency"
+        | "UnauthorizedOperation"
+        | "NotAuthorized"
+        | "AuthorizationError"
+        | "UnauthorizedTaggingOperation"
+        | "AllAccessDisabled"
+        | "AccountProblem"
         | "KMSAccessDenied" => Kind::Denied,
-        "OptInRequired" | "TypeNotFound" | "UnsupportedAction" | "UnsupportedOperation" | "Unsupported"
-        | "PrivateType" | "UnknownOperation" | "InvalidAction" | "NotImplemented" | "RegionDisabled"
-        | "UnsupportedFeature" | "FeatureNotAvailable" => Kind::Unsupported,
-        "Throttling" | "Throttled" | "RequestLimitExceeded" | "RequestThrottled"
-        | "TooManyRequests" | "SlowDown" | "BandwidthLimitExceeded" | "PriorRequestNotComplete"
+        "OptInRequired"
+        | "TypeNotFound"
+        | "UnsupportedAction"
+        | "UnsupportedOperation"
+        | "Unsupported"
+        | "PrivateType"
+        | "UnknownOperation"
+        | "InvalidAction"
+        | "NotImplemented"
+        | "RegionDisabled"
+        | "UnsupportedFeature"
+        | "FeatureNotAvailable" => Kind::Unsupported,
+        "Throttling"
+        | "Throttled"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "TooManyRequests"
+        | "SlowDown"
+        | "BandwidthLimitExceeded"
+        | "PriorRequestNotComplete"
         | "EC2Throttled" => Kind::Throttled,
-        "ConcurrentOperation" | "ConcurrentModification" | "ResourceConflict" | "OperationAborted"
-        | "ConditionalRequestConflict" | "Conflict" | "ResourceInUseTemporarily" | "IncorrectState" | "InvalidState"
-        | "InvalidDBInstanceState" | "ServerTooBusy" | "ConflictingOperation" | "ReplicationOperationNotAllowed" => {
-            Kind::Busy
-        }
-        "NoSuchBucketPolicy" | "NoSuchBucket" | "NoSuchKey" | "NoSuchHostedZone" | "NoSuchTagSet"
-        | "NoSuchLifecycleConfiguration" | "NoSuchPublicAccessBlockConfiguration" | "NoSuchEntity" | "NotFound"
-        | "ResourceNotFound" | "ServerSideEncryptionConfigurationNotFoundError"
-        | "ReplicationConfigurationNotFoundError" | "ObjectLockConfigurationNotFoundError"
-        | "OwnershipControlsNotFoundError" | "RepositoryNotFound" | "404" => Kind::NotFound,
-        "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "EntityAlreadyExists" | "AlreadyExists"
-        | "HostedZoneAlreadyExists" | "RouteAlreadyExists" | "Resource.AlreadyAssociated" | "ResourceExists"
-        | "ResourceAlreadyExists" | "RepositoryAlreadyExists" => Kind::Exists,
+        "ConcurrentOperation"
+        | "ConcurrentModification"
+        | "ResourceConflict"
+        | "OperationAborted"
+        | "ConditionalRequestConflict"
+        | "Conflict"
+        | "ResourceInUseTemporarily"
+        | "IncorrectState"
+        | "InvalidState"
+        | "InvalidDBInstanceState"
+        | "ServerTooBusy"
+        | "ConflictingOperation"
+        | "ReplicationOperationNotAllowed" => Kind::Busy,
+        "NoSuchBucketPolicy"
+        | "NoSuchBucket"
+        | "NoSuchKey"
+        | "NoSuchHostedZone"
+        | "NoSuchTagSet"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "NoSuchEntity"
+        | "NotFound"
+        | "ResourceNotFound"
+        | "ServerSideEncryptionConfigurationNotFoundError"
+        | "ReplicationConfigurationNotFoundError"
+        | "ObjectLockConfigurationNotFoundError"
+        | "OwnershipControlsNotFoundError"
+        | "RepositoryNotFound"
+        | "404" => Kind::NotFound,
+        "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "EntityAlreadyExists"
+        | "AlreadyExists"
+        | "HostedZoneAlreadyExists"
+        | "RouteAlreadyExists"
+        | "Resource.AlreadyAssociated"
+        | "ResourceExists"
+        | "ResourceAlreadyExists"
+        | "RepositoryAlreadyExists" => Kind::Exists,
         "OperationNotPermitted" | "BucketNotEmpty" | "HostedZoneNotEmpty" | "RepositoryNotEmpty" => Kind::Protected,
         // Whatever hangs on it goes in its own turn; until the service has seen that, it is in use.
         "DependencyViolation" | "DeleteConflict" => Kind::Busy,
         // It may stand there, half done; only a look tells.
         "NotStabilized" | "ServiceTimeout" | "RequestTokenNotFound" => Kind::Unreachable,
-        "GeneralService" | "ServiceInternalError" | "HandlerInternalFailure" | "HandlerFailure" | "InternalFailure"
-        | "InternalError" | "NetworkFailure" | "ServiceUnavailable" | "ServiceFailure" | "Unavailable"
-        | "InternalServerError" | "InternalServiceError" => general(&text),
+        "GeneralService"
+        | "ServiceInternalError"
+        | "HandlerInternalFailure"
+        | "HandlerFailure"
+        | "InternalFailure"
+        | "InternalError"
+        | "NetworkFailure"
+        | "ServiceUnavailable"
+        | "ServiceFailure"
+        | "Unavailable"
+        | "InternalServerError"
+        | "InternalServiceError" => general(&text),
         _ if is_quota(plain) => Kind::Quota,
         _ if plain.ends_with(".NotFound") || plain.ends_with("NotFound") => Kind::NotFound,
         _ if plain.ends_with(".Duplicate") || plain.ends_with("AlreadyExists") || plain.ends_with(".InUse") => {
@@ -119,7 +187,10 @@ fn is_quota(code: &str) -> bool {
     code.ends_with("LimitExceeded")
         || code.ends_with("QuotaExceeded")
         || code.starts_with("TooMany")
-        || matches!(code, "ServiceLimitExceeded" | "LimitExceeded" | "InsufficientInstanceCapacity" | "AddressLimitExceeded")
+        || matches!(
+            code,
+            "ServiceLimitExceeded" | "LimitExceeded" | "InsufficientInstanceCapacity" | "AddressLimitExceeded"
+        )
 }
 
 fn is_protection(text: &str) -> bool {
@@ -178,7 +249,8 @@ pub(super) fn from_answer(call: &str, answer: &Answer) -> Failure {
     let text = String::from_utf8_lossy(&answer.body);
     let (mut code, mut message, mut request_id) = (String::new(), String::new(), None);
     if let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) {
-        let field = |names: &[&str]| names.iter().find_map(|name| json.get(name)?.as_str()).unwrap_or_default().to_owned();
+        let field =
+            |names: &[&str]| names.iter().find_map(|name| json.get(name)?.as_str()).unwrap_or_default().to_owned();
         code = field(&["__type", "code", "Code"]);
         message = field(&["message", "Message"]);
     } else if let Ok(root) = Element::parse(&answer.body) {
@@ -230,7 +302,12 @@ mod tests {
             ("NotStabilized", "", 0, Kind::Unreachable),
             ("GeneralServiceException", "Rate exceeded", 0, Kind::Throttled),
             ("GeneralServiceException", "something broke", 0, Kind::Unavailable),
-            ("InvalidRequest", "Cannot delete protected DB Instance, please disable deletion protection", 0, Kind::Protected),
+            (
+                "InvalidRequest",
+                "Cannot delete protected DB Instance, please disable deletion protection",
+                0,
+                Kind::Protected,
+            ),
             ("InvalidRequest", "ECS was unable to assume the role", 0, Kind::NotYet),
             ("MalformedPolicyDocument", "Invalid principal in policy: \"AWS\":\"...\"", 400, Kind::NotYet),
             (

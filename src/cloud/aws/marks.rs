@@ -10,11 +10,7 @@ const ADDRESS: &str = "wildcam-address";
 
 /// The three marks of an owner.
 pub(super) fn of(owner: &Owner) -> [(&'static str, String); 3] {
-    [
-        (PROJECT, owner.project.clone()),
-        (ENVIRONMENT, owner.environment.clone()),
-        (ADDRESS, owner.address.to_string()),
-    ]
+    [(PROJECT, owner.project.clone()), (ENVIRONMENT, owner.environment.clone()), (ADDRESS, owner.address.to_string())]
 }
 
 /// All tags that a resource should bear: the template's in `property`, and the marks.
@@ -49,11 +45,7 @@ pub(super) fn split(tags: Vec<(String, String)>) -> (Vec<(String, String)>, Opti
 }
 
 /// Properties with the tags in `property`, where there are any, and the owner that they name.
-pub(super) fn apply(
-    properties: &mut Map<String, Value>,
-    property: &str,
-    tags: Vec<(String, String)>,
-) -> Option<Owner> {
+pub(super) fn apply(properties: &mut Map<String, Value>, property: &str, tags: Vec<(String, String)>) -> Option<Owner> {
     let (rest, owner) = split(tags);
     if rest.is_empty() {
         properties.remove(property);
@@ -100,7 +92,8 @@ mod tests {
 
     #[test]
     fn marks_go_in_and_come_out() {
-        let wanted = some(json!({ "Tags": [{ "Key": "team", "Value": "owls" }, { "Key": PROJECT, "Value": "thief" }] }));
+        let wanted =
+            some(json!({ "Tags": [{ "Key": "team", "Value": "owls" }, { "Key": PROJECT, "Value": "thief" }] }));
         let tags = super::wanted(&wanted, "Tags");
         assert_eq!(tags.len(), 4);
         let mut properties = Map::new();

@@ -66,12 +66,7 @@ pub(super) struct Place {
 }
 
 /// See [`ControlPlane::state_store`](crate::cloud::control::ControlPlane::state_store).
-pub(super) async fn open(
-    wire: &Wire,
-    place: &Place,
-    project: &str,
-    make: bool,
-) -> Result<Option<StateStore>, Failure> {
+pub(super) async fn open(wire: &Wire, place: &Place, project: &str, make: bool) -> Result<Option<StateStore>, Failure> {
     let client = s3::client(wire, &place.region, &place.bucket)?;
     match s3::standing(wire, &client, &place.bucket).await? {
         Standing::Ours => {}

@@ -17,12 +17,8 @@ use crate::deploy::{
 const GLOBAL: &str = "us-east-1";
 
 /// Words that the provider treats as one.
-const ONE_WORD: [(&str, &str); 4] = [
-    ("CloudFormation", "Cloudformation"),
-    ("CloudFront", "Cloudfront"),
-    ("CloudWatch", "Cloudwatch"),
-    ("FSx", "Fsx"),
-];
+const ONE_WORD: [(&str, &str); 4] =
+    [("CloudFormation", "Cloudformation"), ("CloudFront", "Cloudfront"), ("CloudWatch", "Cloudwatch"), ("FSx", "Fsx")];
 
 /// Types that the provider does not have.
 const MISSING: [&str; 1] = ["AWS::Budgets::Budget"];
@@ -94,9 +90,7 @@ fn of(
 ) -> Result<Expr, String> {
     let Some(node) = node.map(|node| schema.node(node)) else { return writer.plain(resource, value) };
     match value {
-        Value::Object(_) if is_document(schema, node) => {
-            Ok(Expr::Json(Box::new(writer.plain(resource, value)?)))
-        }
+        Value::Object(_) if is_document(schema, node) => Ok(Expr::Json(Box::new(writer.plain(resource, value)?))),
         Value::Object(entries) => {
             let mut written = Vec::with_capacity(entries.len());
             for (key, inner) in entries {

@@ -52,9 +52,8 @@ pub(super) fn write(writer: &mut Writer<'_>, resource: &Resource) -> Result<Writ
     let route = rules.map(|rules| rules.route.as_str()).unwrap_or_default();
     let cloud = resource.address.cloud.clone();
     let subscription = subscription(writer, &cloud);
-    let provider = writer.provider("azapi", &cloud, |_| {
-        vec![Item::Attribute("subscription_id".to_owned(), subscription.clone())]
-    });
+    let provider =
+        writer.provider("azapi", &cloud, |_| vec![Item::Attribute("subscription_id".to_owned(), subscription.clone())]);
     let mut block = resource_block("azapi_resource", &writer.label(&resource.address), provider);
     block.set("type", Expr::text(format!("{}@{version}", resource.kind)));
     let entry = writer.state.resources.get(&resource.address);
@@ -128,7 +127,12 @@ fn subscription(writer: &mut Writer<'_>, cloud: &str) -> Expr {
 }
 
 /// The id of what it stands in or on.
-fn parent(writer: &mut Writer<'_>, resource: &Resource, route: &str, subscription: &Expr) -> Result<Option<Expr>, String> {
+fn parent(
+    writer: &mut Writer<'_>,
+    resource: &Resource,
+    route: &str,
+    subscription: &Expr,
+) -> Result<Option<Expr>, String> {
     let text = |key: &str| resource.properties.get(key).and_then(Value::as_str);
     match route {
         "group" => return Ok(None),

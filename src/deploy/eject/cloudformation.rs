@@ -91,7 +91,10 @@ fn region(graph: &Graph, resource: &Resource) -> String {
     for other in own.filter(|other| other.region != GLOBAL) {
         *counts.entry(&other.region).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).map_or_else(|| "us-east-1".to_owned(), |(name, _)| name.to_owned())
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map_or_else(|| "us-east-1".to_owned(), |(name, _)| name.to_owned())
 }
 
 struct Stack<'a> {

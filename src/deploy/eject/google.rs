@@ -58,7 +58,8 @@ pub(super) fn attribute(resource: &Resource, path: &str) -> Option<String> {
 
 /// A resource.
 pub(super) fn write(writer: &mut Writer<'_>, resource: &Resource) -> Result<Written, String> {
-    let of = of(&resource.kind).ok_or_else(|| format!("there is no line for {} in the table of names", resource.kind))?;
+    let of =
+        of(&resource.kind).ok_or_else(|| format!("there is no line for {} in the table of names", resource.kind))?;
     let schema = schema(of).ok_or_else(|| format!("there is no schema of {}", of.resource))?;
     let cloud = resource.address.cloud.clone();
     let provider = writer.provider("google", &cloud, |writer| {

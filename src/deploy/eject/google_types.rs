@@ -44,27 +44,14 @@ pub(super) struct Type {
 }
 
 const fn named(kind: &'static str, resource: &'static str) -> Type {
-    Type {
-        kind,
-        resource,
-        looked_up: false,
-        place: None,
-        ops: &[],
-        told: &[],
-        fixed: &[],
-        import: Import::Id,
-    }
+    Type { kind, resource, looked_up: false, place: None, ops: &[], told: &[], fixed: &[], import: Import::Id }
 }
 
 const fn member(kind: &'static str, resource: &'static str, ops: &'static [(&'static str, Op)]) -> Type {
     Type { ops, import: Import::Member(""), ..named(kind, resource) }
 }
 
-const fn looked_up(
-    kind: &'static str,
-    resource: &'static str,
-    told: &'static [(&'static str, &'static str)],
-) -> Type {
+const fn looked_up(kind: &'static str, resource: &'static str, told: &'static [(&'static str, &'static str)]) -> Type {
     Type { looked_up: true, told, ..named(kind, resource) }
 }
 
@@ -74,10 +61,7 @@ pub(super) fn of(kind: &str) -> Option<&'static Type> {
 }
 
 static TYPES: [Type; 33] = [
-    Type {
-        place: Some("location"),
-        ..named("artifactregistry.repositories", "google_artifact_registry_repository")
-    },
+    Type { place: Some("location"), ..named("artifactregistry.repositories", "google_artifact_registry_repository") },
     member(
         "artifactregistry.repositories.iamMembers",
         "google_artifact_registry_repository_iam_member",
@@ -137,11 +121,7 @@ static TYPES: [Type; 33] = [
     },
     Type {
         place: Some("location"),
-        ..member(
-            "run.services.iamMembers",
-            "google_cloud_run_v2_service_iam_member",
-            &[("resource", Op::Name("name"))],
-        )
+        ..member("run.services.iamMembers", "google_cloud_run_v2_service_iam_member", &[("resource", Op::Name("name"))])
     },
     named("secretmanager.secrets", "google_secret_manager_secret"),
     member(

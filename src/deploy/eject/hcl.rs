@@ -137,7 +137,8 @@ fn laid_out(lines: &[Line]) -> String {
 }
 
 fn write_block(block: &Block, level: usize, lines: &mut Vec<Line>) {
-    let labels: String = block.labels.iter().map(|label| format!(" {}", quoted(&[Piece::Text(label.clone())]))).collect();
+    let labels: String =
+        block.labels.iter().map(|label| format!(" {}", quoted(&[Piece::Text(label.clone())]))).collect();
     if block.items.is_empty() {
         lines.push(Line::other(level, &format!("{}{labels} {{", block.kind)));
         lines.push(Line::other(level, "}"));
@@ -277,8 +278,20 @@ mod tests {
                     (Key::Of(Expr::Raw("a.id".to_owned())), Expr::Map(Vec::new())),
                 ]),
             )
-            .with("list", Expr::List(vec![Expr::text("a"), Expr::Text(vec![Piece::Text("b".to_owned()), Piece::Raw("c.d".to_owned())])]))
-            .with("policy", Expr::Json(Box::new(Expr::Map(vec![(Key::Text("A".to_owned()), Expr::List(vec![Expr::Map(vec![(Key::Text("B".to_owned()), Expr::text("c"))])]))]))));
+            .with(
+                "list",
+                Expr::List(vec![
+                    Expr::text("a"),
+                    Expr::Text(vec![Piece::Text("b".to_owned()), Piece::Raw("c.d".to_owned())]),
+                ]),
+            )
+            .with(
+                "policy",
+                Expr::Json(Box::new(Expr::Map(vec![(
+                    Key::Text("A".to_owned()),
+                    Expr::List(vec![Expr::Map(vec![(Key::Text("B".to_owned()), Expr::text("c"))])]),
+                )]))),
+            );
         let text = file(&["words".to_owned()], &[block]);
         let expected = r#"# words
 

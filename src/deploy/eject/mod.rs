@@ -56,7 +56,9 @@ fn known(state: &State, target: &Target) -> Option<Value> {
     if target.path.is_empty() {
         return (!entry.id.is_empty()).then(|| Value::String(entry.id.clone()));
     }
-    reference::attribute(&entry.live, &target.path).or_else(|| reference::attribute(&entry.applied, &target.path)).cloned()
+    reference::attribute(&entry.live, &target.path)
+        .or_else(|| reference::attribute(&entry.applied, &target.path))
+        .cloned()
 }
 
 /// The provider's id of a resource, where the state has it.

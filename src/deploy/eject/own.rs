@@ -36,7 +36,9 @@ pub(super) fn write(writer: &mut Writer<'_>, resource: &Resource) -> Result<Writ
         "custom.bucket" => bucket(writer, resource),
         "custom.role" => role(writer, resource),
         "custom.database" => database(writer, resource),
-        "custom.gateway" => Err("no provider of Terraform puts a gateway on a host; its files stay as they are".to_owned()),
+        "custom.gateway" => {
+            Err("no provider of Terraform puts a gateway on a host; its files stay as they are".to_owned())
+        }
         "custom.folder" => Err("a folder is no resource of Terraform; it stays as it is".to_owned()),
         other => Err(format!("there is no {other} in Terraform")),
     }
@@ -97,7 +99,8 @@ fn bucket(writer: &mut Writer<'_>, resource: &Resource) -> Result<Written, Strin
     if let Some(algorithm) = of("Encryption").and_then(Value::as_str) {
         let mut block = part("aws_s3_bucket_server_side_encryption_configuration");
         let mut rule = Block::new("rule", &[]);
-        let inner = Block::new("apply_server_side_encryption_by_default", &[]).with("sse_algorithm", Expr::text(algorithm));
+        let inner =
+            Block::new("apply_server_side_encryption_by_default", &[]).with("sse_algorithm", Expr::text(algorithm));
         rule.items.push(Item::Block(inner));
         block.items.push(Item::Block(rule));
         blocks.push(block);

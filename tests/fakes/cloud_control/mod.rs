@@ -121,8 +121,7 @@ impl Shared {
 /// Starts one on a free port, on a thread of its own: tests with and without a runtime may use it.
 pub(crate) fn start(seed: Seed) -> Fake {
     let world = World::new(&seed);
-    let inner =
-        Inner { world, faults: Vec::new(), calls: BTreeMap::new(), refused: Vec::new(), expired: false };
+    let inner = Inner { world, faults: Vec::new(), calls: BTreeMap::new(), refused: Vec::new(), expired: false };
     let shared = Arc::new(Shared { seed: seed.clone(), inner: Mutex::new(inner) });
     let (stop, stopped) = oneshot::channel::<()>();
     let (tell, told) = std::sync::mpsc::channel::<SocketAddr>();

@@ -60,7 +60,14 @@ pub(super) fn list_model(kind: &str) -> Option<&'static str> {
 }
 
 /// A part of an identifier that the service makes up: `pointer` of the schema's identifier.
-pub(super) fn made_up(kind: &str, pointer: &str, region: &str, account: &str, properties: &Value, number: u64) -> String {
+pub(super) fn made_up(
+    kind: &str,
+    pointer: &str,
+    region: &str,
+    account: &str,
+    properties: &Value,
+    number: u64,
+) -> String {
     let name = |pointer: &str| properties.pointer(pointer).and_then(Value::as_str).unwrap_or("made-up").to_owned();
     let arn = |service: &str, rest: String| format!("arn:aws:{service}:{region}:{account}:{rest}");
     let suffix = format!("{number:06x}");
@@ -142,7 +149,9 @@ pub(super) fn told(kind: &str, id: &str, region: &str, account: &str, set: &Valu
         "AWS::KMS::Key" => json!({
             "KeyId": id, "Arn": arn("kms", &format!("key/{id}")), "Enabled": true, "KeySpec": "SYMMETRIC_DEFAULT",
         }),
-        "AWS::SecretsManager::Secret" | "AWS::SecretsManager::RotationSchedule" | "AWS::Budgets::Budget"
+        "AWS::SecretsManager::Secret"
+        | "AWS::SecretsManager::RotationSchedule"
+        | "AWS::Budgets::Budget"
         | "AWS::CertificateManager::Certificate" => json!({ "Id": id }),
         "AWS::CloudWatch::Alarm" => {
             json!({ "Arn": arn("cloudwatch", &format!("alarm:{id}")), "ActionsEnabled": true })

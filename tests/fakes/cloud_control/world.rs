@@ -101,7 +101,12 @@ fn remove(value: &mut Value, pattern: &str) {
     }
 }
 
-fn fields<'b>(action: &str, body: &'b Value, known: &[&str], must: &[&str]) -> Result<BTreeMap<String, &'b str>, Refusal> {
+fn fields<'b>(
+    action: &str,
+    body: &'b Value,
+    known: &[&str],
+    must: &[&str],
+) -> Result<BTreeMap<String, &'b str>, Refusal> {
     let map = body.as_object().ok_or_else(|| Refusal::nonsense("SerializationException", "no object"))?;
     if let Some(strange) = map.keys().find(|key| !known.contains(&key.as_str())) {
         return Err(Refusal::nonsense("ValidationException", format!("{action} has no {strange}")));
@@ -154,8 +159,8 @@ impl World {
         body: &[u8],
         forced: Option<(String, String)>,
     ) -> Result<Value, Refusal> {
-        let body: Value =
-            serde_json::from_slice(body).map_err(|error| Refusal::nonsense("SerializationException", error.to_string()))?;
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| Refusal::nonsense("SerializationException", error.to_string()))?;
         match action {
             "CreateResource" => self.create(region, &body, forced),
             "UpdateResource" => self.update(region, &body, forced),
@@ -212,8 +217,7 @@ impl World {
         self.number += 1;
         let request = format!("request-{}", self.number);
         self.asked.insert(client.to_owned(), (print.to_owned(), request.clone()));
-        let operation =
-            Operation { key, effect, polls: self.seed.polls, failure, ended: None, token: request.clone() };
+        let operation = Operation { key, effect, polls: self.seed.polls, failure, ended: None, token: request.clone() };
         self.operations.insert(request.clone(), operation);
         self.event(&request)
     }
@@ -301,7 +305,8 @@ impl World {
         if kind == "AWS::SecretsManager::Secret"
             && properties["Name"].as_str().is_some_and(|name| self.seed.scheduled.contains(name))
         {
-            let message = "You can't create this secret because a secret with this name is already scheduled for deletion.";
+            let message =
+                "You can't create this secret because a secret with this name is already scheduled for deletion.";
             return fail("InvalidRequest", message.to_owned());
         }
         let under_way = self.operations.values().filter(|one| one.ended.is_none() && one.failure.is_none());
@@ -320,7 +325,10 @@ impl World {
                     })
         });
         if let Some(((_, _, name), _)) = twin {
-            return fail("AlreadyExists", format!("Resource of type '{kind}' with identifier '{name}' already exists."));
+            return fail(
+                "AlreadyExists",
+                format!("Resource of type '{kind}' with identifier '{name}' already exists."),
+            );
         }
         self.lacking(kind, region, properties)
     }
@@ -366,8 +374,11 @@ impl World {
         let mut after = before.clone();
         patch::apply(&mut after, &changes).map_err(|why| Refusal::nonsense("ValidationException", why))?;
         for (word, code) in [("createOnly", "NotUpdatableException"), ("readOnly", "ValidationException")] {
-            let of = |value: &Value, pointer: &str| places(value, pointer).iter().map(|at| value.pointer(at).cloned()).collect::<Vec<_>>();
-            let changed = checker.pointers(word).into_iter().find(|pointer| of(&before, pointer) != of(&after, pointer));
+            let of = |value: &Value, pointer: &str| {
+                places(value, pointer).iter().map(|at| value.pointer(at).cloned()).collect::<Vec<_>>()
+            };
+            let changed =
+                checker.pointers(word).into_iter().find(|pointer| of(&before, pointer) != of(&after, pointer));
             if let Some(pointer) = changed {
                 return Err(Refusal::nonsense(code, format!("{word} property {pointer} cannot be updated")));
             }
@@ -402,12 +413,13 @@ impl World {
                 fail("InvalidRequest", message.to_owned())
             }
             Some(_) if kind == "AWS::ECR::Repository" && self.full.contains(&key.2) => {
-                let message = format!("The repository with name '{}' cannot be deleted because it still contains images", key.2);
+                let message =
+                    format!("The repository with name '{}' cannot be deleted because it still contains images", key.2);
                 fail("GeneralServiceException", message)
             }
-            Some(_) => self.user_of(&key).and_then(|user| {
-                fail("ResourceConflict", format!("{} is in use by {user}", key.2))
-            }),
+            Some(_) => {
+                self.user_of(&key).and_then(|user| fail("ResourceConflict", format!("{} is in use by {user}", key.2)))
+            }
         };
         Ok(self.begin((token, &print), key, Effect::Delete, forced.or(failure)))
     }
@@ -421,7 +433,11 @@ impl World {
                 let takes_along = kind == "AWS::ElasticLoadBalancingV2::LoadBalancer" || *property != "";
                 let users = places(&standing.properties, pointer);
                 let mut texts = users.iter().filter_map(|place| standing.properties.pointer(place)?.as_str());
-                if of == kind && at == region && !takes_along && texts.any(|text| Self::is_named(text, id, property, properties)) {
+                if of == kind
+                    && at == region
+                    && !takes_along
+                    && texts.any(|text| Self::is_named(text, id, property, properties))
+                {
                     return Some(format!("{other} {name}"));
                 }
             }
@@ -531,11 +547,16 @@ impl World {
             })
             .map(|((_, _, id), _)| id)
             .collect();
-        let from: usize = given.get("NextToken").map_or(Ok(0), |text| text.parse()).map_err(|_| {
-            Refusal::nonsense("InvalidRequestException", "an unknown NextToken")
-        })?;
-        let descriptions: Vec<Value> =
-            all.iter().skip(from).take(self.seed.page).map(|id| json!({ "Identifier": id, "Properties": "{}" })).collect();
+        let from: usize = given
+            .get("NextToken")
+            .map_or(Ok(0), |text| text.parse())
+            .map_err(|_| Refusal::nonsense("InvalidRequestException", "an unknown NextToken"))?;
+        let descriptions: Vec<Value> = all
+            .iter()
+            .skip(from)
+            .take(self.seed.page)
+            .map(|id| json!({ "Identifier": id, "Properties": "{}" }))
+            .collect();
         let mut answer = json!({ "TypeName": kind, "ResourceDescriptions": descriptions });
         if from + self.seed.page < all.len() {
             answer["NextToken"] = Value::from((from + self.seed.page).to_string());
@@ -545,8 +566,8 @@ impl World {
 
     /// The one call of the image registry that Cloud Control does not have.
     pub(super) fn registry(&mut self, action: &str, region: &str, body: &[u8]) -> Result<Value, Refusal> {
-        let body: Value =
-            serde_json::from_slice(body).map_err(|error| Refusal::nonsense("SerializationException", error.to_string()))?;
+        let body: Value = serde_json::from_slice(body)
+            .map_err(|error| Refusal::nonsense("SerializationException", error.to_string()))?;
         let name = body["repositoryName"].as_str().unwrap_or_default().to_owned();
         let key = ("AWS::ECR::Repository".to_owned(), region.to_owned(), name.clone());
         if action != "DeleteRepository" {

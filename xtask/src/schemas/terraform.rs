@@ -31,8 +31,7 @@ pub(super) struct Terraform {
 /// When the package cannot be had or is not what it was.
 pub(super) fn drafts(packages: &Packages, wanted: &Terraform) -> Result<Vec<Draft>, String> {
     let unpacked = packages.npm(&wanted.package, &wanted.version)?;
-    let source =
-        Source { package: wanted.package.clone(), version: wanted.version.clone(), date: wanted.date.clone() };
+    let source = Source { package: wanted.package.clone(), version: wanted.version.clone(), date: wanted.date.clone() };
     let resources = wanted.resources.iter().map(|name| {
         let folder = name.trim_start_matches("google_").replace('_', "-");
         (name.clone(), folder)

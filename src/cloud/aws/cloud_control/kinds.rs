@@ -53,9 +53,9 @@ pub(super) fn of(kind: &str) -> Kind {
         "AWS::RDS::DBParameterGroup" => plain(Find::SmallName("DBParameterGroupName")),
         "AWS::ECS::Cluster" => plain(Find::Name("ClusterName")),
         "AWS::ECS::TaskDefinition" => plain(Find::Holding(":task-definition/{/Family}:")),
-        "AWS::ECS::Service" => plain(Find::Arn(
-            "arn:{partition}:ecs:{region}:{account}:service/{/Cluster}/{/ServiceName}|{/Cluster}",
-        )),
+        "AWS::ECS::Service" => {
+            plain(Find::Arn("arn:{partition}:ecs:{region}:{account}:service/{/Cluster}/{/ServiceName}|{/Cluster}"))
+        }
         "AWS::ECR::Repository" => plain(Find::Name("RepositoryName")),
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => plain(Find::Holding("/{/Name}/")),
         "AWS::ElasticLoadBalancingV2::TargetGroup" => plain(Find::Holding(":targetgroup/{/Name}/")),
@@ -97,7 +97,8 @@ pub(super) fn fill(pattern: &str, properties: &Value, places: [(&str, &str); 3])
         let Some((name, after)) = rest.split_once('}') else { break };
         // A cluster may be given by its ARN, and the name is what counts.
         let value = self::text(properties, name);
-        let value = if name == "Cluster" && !after.is_empty() { value.rsplit('/').next().unwrap_or(value) } else { value };
+        let value =
+            if name == "Cluster" && !after.is_empty() { value.rsplit('/').next().unwrap_or(value) } else { value };
         text = format!("{before}{value}{after}");
     }
     text

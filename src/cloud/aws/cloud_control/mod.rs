@@ -65,7 +65,9 @@ fn live(kind: &str, region: &str, description: &Value) -> Result<Live, Failure> 
 async fn identifiers(wire: &Wire, kind: &str, region: &str) -> Result<Vec<String>, Failure> {
     match kinds::of(kind).within {
         None => page_through(wire, kind, region, None).await,
-        Some(Within::Model(property, value)) => page_through(wire, kind, region, Some(json!({ property: value }))).await,
+        Some(Within::Model(property, value)) => {
+            page_through(wire, kind, region, Some(json!({ property: value }))).await
+        }
         Some(Within::Each(property, other)) => {
             let outer = page_through(wire, other, region, None).await?;
             let lists = stream::iter(outer).map(|id| async move {
@@ -135,7 +137,9 @@ pub(super) async fn locate(wire: &Wire, wanted: &Wanted) -> Result<Option<Live>,
             let account = wire.account().await?.number.as_str();
             kinds::fill(pattern, properties, [("partition", partition.name), ("region", region), ("account", account)])
         }
-        Find::Holding(pattern) => return newest(wire, kind, region, &kinds::fill(pattern, properties, [("", ""); 3])).await,
+        Find::Holding(pattern) => {
+            return newest(wire, kind, region, &kinds::fill(pattern, properties, [("", ""); 3])).await;
+        }
         Find::Equal(_) | Find::Marks => return search(wire, wanted, find).await,
     };
     read_if_there(wire, kind, region, &id).await
@@ -239,7 +243,13 @@ fn millis(event: &Value, name: &str) -> Option<u64> {
 /// Hands an operation in. Cloud Control keeps a token for 36 hours and answers a second call with what became of the
 /// first, also when that failed. So a try that follows a failed one must bring another token, and which one must follow
 /// from the first, for a process that starts in the middle: the failed ones are stepped over, one after the other.
-async fn submit(wire: &Wire, (kind, region): (&str, &str), action: &str, body: Value, token: &str) -> Result<Step, Failure> {
+async fn submit(
+    wire: &Wire,
+    (kind, region): (&str, &str),
+    action: &str,
+    body: Value,
+    token: &str,
+) -> Result<Step, Failure> {
     let mut body = body;
     body["TypeName"] = Value::from(kind);
     for attempt in 0..MOST_ATTEMPTS {
@@ -284,8 +294,9 @@ pub(super) async fn update(
     // What the service tells after all (a minor version where a major one was set) needs no reminder.
     let told = |pointer: &&String| live.properties.pointer(pointer).is_some();
     let rules = Rules::of(Provider::Aws).get(&wanted.kind);
-    let write_only: Vec<String> =
-        rules.map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect()).unwrap_or_default();
+    let write_only: Vec<String> = rules
+        .map(|rules| rules.write_only.iter().filter(|pointer| !told(pointer)).cloned().collect())
+        .unwrap_or_default();
     let retagged = tags.filter(|property| marks::difference(live, wanted, property).is_some());
     // The tags go in by themselves: what is live was read without the marks.
     if let (Some(property), Some(map)) = (tags, body.as_object_mut()) {

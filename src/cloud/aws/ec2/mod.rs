@@ -5,8 +5,8 @@ mod rules;
 mod tagged;
 
 pub(super) use parts::{Association, GatewayAttachment, Route};
-pub(super) use tagged::{INTERNET_GATEWAY, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT};
 pub(in crate::cloud::aws) use tagged::count_vpcs;
+pub(super) use tagged::{INTERNET_GATEWAY, ROUTE_TABLE, SECURITY_GROUP, SUBNET, VPC, VPC_ENDPOINT};
 
 use serde_json::{Map, Value};
 
@@ -46,9 +46,8 @@ fn properties(element: &Element, fields: &[Field]) -> Map<String, Value> {
 }
 
 fn tags(element: &Element) -> Vec<(String, String)> {
-    let pair = |tag: &Element| {
-        Some((tag.text_at("key")?.to_owned(), tag.text_at("value").unwrap_or_default().to_owned()))
-    };
+    let pair =
+        |tag: &Element| Some((tag.text_at("key")?.to_owned(), tag.text_at("value").unwrap_or_default().to_owned()));
     element.items("tagSet", "item").filter_map(pair).collect()
 }
 

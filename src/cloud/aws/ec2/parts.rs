@@ -157,7 +157,8 @@ impl Route {
     }
 
     fn form(wanted: &Wanted) -> Result<(Form, String), Failure> {
-        let known: Vec<&str> = DESTINATIONS.iter().chain(&TARGETS).map(|(name, _)| *name).chain(["RouteTableId"]).collect();
+        let known: Vec<&str> =
+            DESTINATIONS.iter().chain(&TARGETS).map(|(name, _)| *name).chain(["RouteTableId"]).collect();
         only(ROUTE, &wanted.properties, &known)?;
         let table = required(ROUTE, &wanted.properties, "RouteTableId")?;
         let (_, destination) = Self::destination(&wanted.properties)?;
@@ -223,7 +224,8 @@ impl Association {
         let mut all = Vec::new();
         for table in &tables {
             for item in table.items("associationSet", "item") {
-                let (Some(id), Some(subnet)) = (item.text_at("routeTableAssociationId"), item.text_at("subnetId")) else {
+                let (Some(id), Some(subnet)) = (item.text_at("routeTableAssociationId"), item.text_at("subnetId"))
+                else {
                     continue;
                 };
                 let table = item.text_at("routeTableId").or(table.text_at("routeTableId")).unwrap_or_default();

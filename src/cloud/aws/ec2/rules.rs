@@ -20,13 +20,7 @@ const PEERS: [(&str, &str, &str, &str, &str); 4] = [
     ("CidrIp", "CidrIp", "ipRanges", "cidrIp", "IpRanges.1.CidrIp"),
     ("CidrIpv6", "CidrIpv6", "ipv6Ranges", "cidrIpv6", "Ipv6Ranges.1.CidrIpv6"),
     ("SourceSecurityGroupId", "DestinationSecurityGroupId", "groups", "groupId", "Groups.1.GroupId"),
-    (
-        "SourcePrefixListId",
-        "DestinationPrefixListId",
-        "prefixListIds",
-        "prefixListId",
-        "PrefixListIds.1.PrefixListId",
-    ),
+    ("SourcePrefixListId", "DestinationPrefixListId", "prefixListIds", "prefixListId", "PrefixListIds.1.PrefixListId"),
 ];
 
 /// Puts the rules of a group into its properties: one rule for each peer, as the schema has them.
@@ -94,13 +88,7 @@ fn of<'a>(properties: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// Makes the rules of a group those of the template. Added first, then taken away, so that what goes on is never cut.
-pub(super) async fn settle(
-    wire: &Wire,
-    region: &str,
-    id: &str,
-    live: &Value,
-    wanted: &Value,
-) -> Result<(), Failure> {
+pub(super) async fn settle(wire: &Wire, region: &str, id: &str, live: &Value, wanted: &Value) -> Result<(), Failure> {
     for (property, direction) in [(INGRESS, "Ingress"), (EGRESS, "Egress")] {
         if wanted.get(property).is_none() {
             continue;
@@ -117,8 +105,10 @@ pub(super) async fn settle(
         }
         let reworded: Vec<&Value> = want
             .iter()
-            .filter(|rule| have.iter().any(|other| essence(other) == essence(rule)
-                && other.get("Description") != rule.get("Description")))
+            .filter(|rule| {
+                have.iter()
+                    .any(|other| essence(other) == essence(rule) && other.get("Description") != rule.get("Description"))
+            })
             .collect();
         if !reworded.is_empty() {
             let form = form(id, &reworded, property == EGRESS);

@@ -236,9 +236,10 @@ impl Tagged {
             }
         } else {
             let marks = marks::of(&wanted.owner);
-            marks.iter().enumerate().fold(Form::new(), |form, (index, (key, value))| {
-                filter(form, index + 1, &format!("tag:{key}"), value)
-            })
+            marks
+                .iter()
+                .enumerate()
+                .fold(Form::new(), |form, (index, (key, value))| filter(form, index + 1, &format!("tag:{key}"), value))
         };
         let found = describe(wire, region, &self.describe_action(), self.set, form).await?;
         let standing = |element: &Element| {
@@ -283,7 +284,8 @@ impl Native for Tagged {
     async fn create(&self, wire: &Wire, wanted: &Wanted, token: &str) -> Result<Step, Failure> {
         self.known(wanted)?;
         let properties = &wanted.properties;
-        let mut form = self.made_with.iter().fold(Form::new(), |form, name| form.with_some(name, properties.get(*name)));
+        let mut form =
+            self.made_with.iter().fold(Form::new(), |form, name| form.with_some(name, properties.get(*name)));
         form = form.with("TagSpecification.1.ResourceType", self.resource);
         for (index, (key, value)) in marks::wanted(wanted, "Tags").iter().enumerate() {
             let tag = format!("TagSpecification.1.Tag.{}", index + 1);
@@ -345,7 +347,8 @@ impl Native for Tagged {
         let root = wire.query(EC2, &live.region, &action, &Form::new().with(parameter, live.id.as_str())).await?;
         // This one call answers 200 and says inside what it could not do.
         if let Some(error) = root.at("unsuccessful/item/error") {
-            let (code, message) = (error.text_at("code").unwrap_or_default(), error.text_at("message").unwrap_or_default());
+            let (code, message) =
+                (error.text_at("code").unwrap_or_default(), error.text_at("message").unwrap_or_default());
             return Err(crate::cloud::aws::failure::from_code(&format!("ec2:{action}"), code, message, 400));
         }
         Ok(gone())
@@ -355,7 +358,8 @@ impl Native for Tagged {
 async fn tag(wire: &Wire, region: &str, id: &str, set: &[(String, String)], gone: &[String]) -> Result<(), Failure> {
     if !set.is_empty() {
         let form = set.iter().enumerate().fold(Form::new().with("ResourceId.1", id), |form, (index, (key, value))| {
-            form.with(format!("Tag.{}.Key", index + 1), key.as_str()).with(format!("Tag.{}.Value", index + 1), value.as_str())
+            form.with(format!("Tag.{}.Key", index + 1), key.as_str())
+                .with(format!("Tag.{}.Value", index + 1), value.as_str())
         });
         wire.query(EC2, region, "CreateTags", &form).await?;
     }
@@ -374,9 +378,10 @@ fn strings(value: Option<&Value>) -> Vec<String> {
 }
 
 fn numbered(form: Form, parameter: &str, values: &[String]) -> Form {
-    values.iter().enumerate().fold(form, |form, (index, value)| {
-        form.with(format!("{parameter}.{}", index + 1), value.as_str())
-    })
+    values
+        .iter()
+        .enumerate()
+        .fold(form, |form, (index, value)| form.with(format!("{parameter}.{}", index + 1), value.as_str()))
 }
 
 /// The policy of an endpoint as the text that the call takes.
@@ -395,7 +400,8 @@ fn read_endpoint(element: &Element, properties: &mut Map<String, Value>) {
             properties.insert(property.to_owned(), Value::from(values));
         }
     }
-    if let Some(document) = element.text_at("policyDocument").and_then(|text| serde_json::from_str::<Value>(text).ok()) {
+    if let Some(document) = element.text_at("policyDocument").and_then(|text| serde_json::from_str::<Value>(text).ok())
+    {
         properties.insert("PolicyDocument".to_owned(), document);
     }
 }

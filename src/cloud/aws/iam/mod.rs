@@ -43,9 +43,8 @@ async fn all(wire: &Wire, action: &str, form: Form, set: &str) -> Result<Vec<Ele
 }
 
 fn tags(members: &Element) -> Vec<(String, String)> {
-    let pair = |tag: &Element| {
-        Some((tag.text_at("Key")?.to_owned(), tag.text_at("Value").unwrap_or_default().to_owned()))
-    };
+    let pair =
+        |tag: &Element| Some((tag.text_at("Key")?.to_owned(), tag.text_at("Value").unwrap_or_default().to_owned()));
     members.items("Tags", "member").filter_map(pair).collect()
 }
 
@@ -57,9 +56,10 @@ fn tagged(form: Form, tags: &[(String, String)]) -> Form {
 }
 
 fn members(form: Form, name: &str, values: &[String]) -> Form {
-    values.iter().enumerate().fold(form, |form, (index, value)| {
-        form.with(format!("{name}.member.{}", index + 1), value.as_str())
-    })
+    values
+        .iter()
+        .enumerate()
+        .fold(form, |form, (index, value)| form.with(format!("{name}.member.{}", index + 1), value.as_str()))
 }
 
 /// A list of texts; one text alone counts as a list of one.

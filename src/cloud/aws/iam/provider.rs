@@ -94,7 +94,8 @@ impl Native for OidcProvider {
             let set = |value: &Value| strings(value.get("ClientIdList")).into_iter().collect::<BTreeSet<_>>();
             let (have, want) = (set(&live.properties), set(properties));
             for client in want.difference(&have) {
-                call(wire, "AddClientIDToOpenIDConnectProvider", named(&live.id).with("ClientID", client.as_str())).await?;
+                call(wire, "AddClientIDToOpenIDConnectProvider", named(&live.id).with("ClientID", client.as_str()))
+                    .await?;
             }
             for client in have.difference(&want) {
                 let form = named(&live.id).with("ClientID", client.as_str());

@@ -178,7 +178,8 @@ impl Native for Role {
             call(wire, "PutRolePermissionsBoundary", form).await?;
         }
         // What the template has dropped shows as a change to nothing.
-        let dropped = |name: &str| changes.iter().any(|change| change.pointer == format!("/{name}") && change.to.is_none());
+        let dropped =
+            |name: &str| changes.iter().any(|change| change.pointer == format!("/{name}") && change.to.is_none());
         if dropped("PermissionsBoundary") {
             call(wire, "DeleteRolePermissionsBoundary", named(name)).await?;
         }

@@ -103,9 +103,7 @@ fn change(out: &mut String, action: &str, properties: &Value) {
     out.push_str("<Change>");
     leaf(out, "Action", action);
     out.push_str("<ResourceRecordSet>");
-    for name in
-        ["Name", "Type", "SetIdentifier", "Weight", "Region", "Failover", "MultiValueAnswer", "TTL"]
-    {
+    for name in ["Name", "Type", "SetIdentifier", "Weight", "Region", "Failover", "MultiValueAnswer", "TTL"] {
         scalar(out, name, properties);
     }
     if let Some(records) = properties.get("ResourceRecords").and_then(Value::as_array) {

@@ -87,9 +87,8 @@ impl Native for HostedZone {
             root.items("DelegationSet/NameServers", "NameServer").map(|server| server.text.as_str()).collect();
         properties.insert("NameServers".to_owned(), json!(servers));
         let root = get(wire, "ListTagsForResource", tags_path(id)).await?;
-        let pair = |tag: &Element| {
-            Some((tag.text_at("Key")?.to_owned(), tag.text_at("Value").unwrap_or_default().to_owned()))
-        };
+        let pair =
+            |tag: &Element| Some((tag.text_at("Key")?.to_owned(), tag.text_at("Value").unwrap_or_default().to_owned()));
         let tags = root.items("ResourceTagSet/Tags", "Tag").filter_map(pair).collect();
         let owner = marks::apply(&mut properties, TAGS, tags);
         let (id, kind, region) = (bare(id).to_owned(), KIND.to_owned(), region.to_owned());
@@ -123,7 +122,8 @@ impl Native for HostedZone {
             inner.push_str("</HostedZoneConfig>");
         }
         let made =
-            post(wire, "CreateHostedZone", "/2013-04-01/hostedzone".to_owned(), "CreateHostedZoneRequest", &inner).await;
+            post(wire, "CreateHostedZone", "/2013-04-01/hostedzone".to_owned(), "CreateHostedZoneRequest", &inner)
+                .await;
         let id = match made {
             Ok(root) => root.text_at("HostedZone/Id").map(|id| bare(id).to_owned()),
             // The reference was used before: by an earlier try of this call, which may have died before the marks.

@@ -106,7 +106,12 @@ pub(super) async fn failed(wire: &Wire, error: S3Error) -> Failure {
     } else {
         let refined = failure::from_code(&known.call, &error.code, &known.message, error.status);
         // The message has the code already.
-        Failure { message: known.message.clone(), kind, next_step: refined.next_step.or(known.next_step.clone()), ..known }
+        Failure {
+            message: known.message.clone(),
+            kind,
+            next_step: refined.next_step.or(known.next_step.clone()),
+            ..known
+        }
     };
     if failure.kind == FailureKind::Credentials {
         wire.chain.forget().await;
@@ -152,7 +157,8 @@ async fn unconfigure(wire: &Wire, s3: &S3, bucket: &str, part: &Part) -> Result<
 
 fn tag_set(name: &str, tags: &[(String, String)]) -> Element {
     tags.iter().fold(Element::new(name), |set, (key, value)| {
-        let tag = Element::new("Tag").with(Element::text("Key", key.as_str())).with(Element::text("Value", value.as_str()));
+        let tag =
+            Element::new("Tag").with(Element::text("Key", key.as_str())).with(Element::text("Value", value.as_str()));
         set.with(tag)
     })
 }
@@ -315,7 +321,8 @@ impl Native for Bucket {
         properties.insert("BucketName".to_owned(), Value::from(id));
         properties.insert("Arn".to_owned(), Value::from(format!("arn:{}:s3:::{id}", partition.name)));
         properties.insert("DomainName".to_owned(), Value::from(format!("{id}.s3.{}", partition.domain)));
-        let locked = properties.get("ObjectLockConfiguration").is_some_and(|lock| lock["ObjectLockEnabled"] == "Enabled");
+        let locked =
+            properties.get("ObjectLockConfiguration").is_some_and(|lock| lock["ObjectLockEnabled"] == "Enabled");
         properties.insert("ObjectLockEnabled".to_owned(), Value::from(locked));
         let owner = marks::apply(&mut properties, "Tags", tags);
         let (id, kind, region) = (id.to_owned(), KIND.to_owned(), region.to_owned());
