@@ -135,6 +135,11 @@ impl Fake {
         self.world().refusals.push((method.to_owned(), refusal));
     }
 
+    /// Lets the next operation of a service end with an error.
+    pub(crate) fn fail_next_operation(&self, service: &str, refusal: Refusal) {
+        self.world().failing.push((service.to_owned(), refusal));
+    }
+
     /// Every token that was given out is worth nothing from now on.
     pub(crate) fn expire_tokens(&self) {
         self.world().tokens.clear();

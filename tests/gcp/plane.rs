@@ -102,21 +102,13 @@ pub(crate) async fn settle(plane: &dyn ControlPlane, mut step: Step) -> Result<(
 }
 
 /// Makes it and reads it, trying again where the seam says that this helps.
-#[track_caller]
-pub(crate) fn make<'a>(
-    plane: &'a dyn ControlPlane,
-    wanted: &'a Wanted,
-) -> impl Future<Output = Result<Live, Failure>> + 'a {
-    async move {
-        let (id, _) = again(async || settle(plane, plane.create(wanted, TOKEN).await?).await).await?;
-        again(async || match plane.read(&wanted.kind, &wanted.region, &id).await {
-            Err(failure) if failure.kind == FailureKind::NotFound => {
-                Err(Failure { kind: FailureKind::NotYet, ..failure })
-            }
-            other => other,
-        })
-        .await
-    }
+pub(crate) async fn make(plane: &dyn ControlPlane, wanted: &Wanted) -> Result<Live, Failure> {
+    let (id, _) = again(async || settle(plane, plane.create(wanted, TOKEN).await?).await).await?;
+    again(async || match plane.read(&wanted.kind, &wanted.region, &id).await {
+        Err(failure) if failure.kind == FailureKind::NotFound => Err(Failure { kind: FailureKind::NotYet, ..failure }),
+        other => other,
+    })
+    .await
 }
 
 /// Tries again what passes by itself.

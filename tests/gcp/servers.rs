@@ -12,7 +12,7 @@ use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, Upda
 use serde_json::json;
 use wildcam::{
     clock::Random,
-    cloud::control::{ControlPlane, FailureKind},
+    cloud::control::FailureKind,
     journal::{
         lease::{Claim, Standing},
         register::{Register, Timeouts},

@@ -106,3 +106,22 @@ async fn order_tokens_and_policies_are_kept() {
     caller.token = "ya29.invented".to_owned();
     assert_eq!(caller.call("GET", RUN, Value::Null).await.0, 401);
 }
+
+#[tokio::test]
+async fn held_objects_stay_whatever_anybody_consents_to() {
+    use wildcam::cloud::control::FailureKind;
+
+    use super::plane::{TOKEN, make, open, project, settle, wanted};
+    let fake = google::start(24);
+    let plane = open(&project(&fake.url, ""), &fake).await;
+    let properties =
+        json!({ "name": "backup", "location": "EUROPE-WEST3", "retentionPolicy": { "retentionPeriod": "2592000" } });
+    let live = make(&*plane, &wanted("gcp/storage/backup", "storage.buckets", "global", properties)).await.unwrap();
+    let caller = Caller::new(&fake).await;
+    let upload = "upload/storage/v1/b/backup/o?uploadType=media&name=a%2Fb";
+    assert_eq!(caller.call("POST", upload, json!("bytes")).await.0, 200);
+    let step = plane.delete(&live, true, TOKEN).await.unwrap();
+    let failure = settle(&*plane, step).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Protected, "{failure}");
+    assert!(fake.resources().contains_key("storage/b/backup"));
+}

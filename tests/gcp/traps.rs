@@ -203,3 +203,23 @@ async fn the_check_says_what_is_missing() {
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].severity, found[0].subject.as_str()), (Severity::Bad, "credentials"));
 }
+
+#[tokio::test]
+async fn an_operation_that_fails_says_why_and_leaves_nothing() {
+    let (fake, plane) = plane().await;
+    let template = json!({"containers": [{"image": "i"}]});
+    let service =
+        wanted("gcp/gateway/service", "run.services", REGION, json!({"serviceId": "g", "template": template}));
+    let reason = "Revision 'g-00001' is not ready: the container failed its startup probe.";
+    fake.fail_next_operation("run", Refusal::new(400, "FAILED_PRECONDITION", reason));
+    let failure = make(&*plane, &service).await.unwrap_err();
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::Invalid, reason));
+    assert_eq!(plane.locate(&service).await.unwrap(), None);
+
+    let server = wanted("gcp/database/server", "sqladmin.instances", REGION, instance());
+    let quota =
+        Refusal::new(400, "", "Quota 'CPUS' exceeded. Limit: 24.0 in region europe-west3.").reason("QUOTA_EXCEEDED");
+    fake.fail_next_operation("sqladmin", quota);
+    assert_eq!(make(&*plane, &server).await.unwrap_err().kind, FailureKind::Quota);
+    make(&*plane, &server).await.unwrap();
+}

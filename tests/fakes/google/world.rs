@@ -69,7 +69,6 @@ pub(crate) struct Entry {
 pub(crate) enum Effect {
     Put(Box<Entry>),
     Remove,
-    Nothing,
 }
 
 #[derive(Clone, Debug)]
@@ -104,6 +103,8 @@ pub(crate) struct World {
     pub(crate) waking: BTreeMap<String, u32>,
     pub(crate) polls: u32,
     pub(crate) hidden: u32,
+    /// What the next operation of a service ends with.
+    pub(crate) failing: Vec<(String, Refusal)>,
     /// Secrets' payloads, by the key of the version.
     pub(crate) payloads: BTreeMap<String, String>,
 }
@@ -129,6 +130,7 @@ impl World {
             waking: BTreeMap::new(),
             polls: 1,
             hidden: 0,
+            failing: Vec::new(),
             payloads: BTreeMap::new(),
         };
         let member = format!("serviceAccount:{DEPLOYER}");
@@ -161,16 +163,17 @@ impl World {
     pub(crate) fn begin(&mut self, service: &str, key: &str, effect: Effect) -> Value {
         let number = self.next();
         let name = super::act::operation_name(service, key, number);
+        let failing = self.failing.iter().position(|(of, _)| of == service);
         let operation = Operation {
             service: service.to_owned(),
             name: name.clone(),
             key: key.to_owned(),
             left: self.polls,
             effect,
-            error: None,
+            error: failing.map(|at| self.failing.remove(at).1),
         };
         let place = format!("{service}/{}", super::act::operation_place(service, key, &name));
-        if operation.left == 0 {
+        if operation.left == 0 && operation.error.is_none() {
             self.apply(&operation);
         }
         let answer = super::act::operation_answer(&operation);
@@ -196,7 +199,6 @@ impl World {
                     }
                 }
             }
-            Effect::Nothing => {}
         }
     }
 
