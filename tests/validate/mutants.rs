@@ -10,18 +10,18 @@ use wildcam::{
 };
 
 /// A graph in which one property is wrong.
-pub struct Mutant {
-    pub manner: &'static str,
-    pub graph: Graph,
-    pub address: Address,
+pub(crate) struct Mutant {
+    pub(crate) manner: &'static str,
+    pub(crate) graph: Graph,
+    pub(crate) address: Address,
     /// The pointer of what is wrong.
-    pub pointer: String,
+    pub(crate) pointer: String,
     /// The line at which a finding is expected.
-    pub line: u32,
+    pub(crate) line: u32,
 }
 
 /// One mutant for each property of each resource and each way to be wrong that the schema can tell.
-pub fn of(graph: &Graph) -> Vec<Mutant> {
+pub(crate) fn of(graph: &Graph) -> Vec<Mutant> {
     let mut mutants = Vec::new();
     for resource in graph.resources.values() {
         let Some(schema) = Schema::of(resource.provider, &resource.kind) else { continue };

@@ -6,18 +6,18 @@ use wildcam::project::{Project, Provider};
 
 /// What a project asks for.
 #[derive(Clone, Debug)]
-pub struct Wish {
-    pub providers: Vec<Provider>,
-    pub scale: &'static str,
-    pub strategy: &'static str,
+pub(crate) struct Wish {
+    pub(crate) providers: Vec<Provider>,
+    pub(crate) scale: &'static str,
+    pub(crate) strategy: &'static str,
     /// Which of the things that may be there are: image, database, zone, ci, second region, budget and mail.
-    pub with: [bool; 6],
+    pub(crate) with: [bool; 6],
     /// A custom cloud whose store is a folder.
-    pub folder: bool,
+    pub(crate) folder: bool,
 }
 
 impl Wish {
-    pub fn has_everything(&self) -> bool {
+    pub(crate) fn has_everything(&self) -> bool {
         self.with.iter().all(|on| *on) && self.scale == "medium" && self.strategy == "active-active" && !self.folder
     }
 }
@@ -26,7 +26,7 @@ const SCALES: [&str; 3] = ["small", "medium", "large"];
 const STRATEGIES: [&str; 3] = ["active-active", "active-passive", "hybrid"];
 
 /// Every provider alone, in every combination; and all four together in every tier and strategy.
-pub fn all() -> Vec<Wish> {
+pub(crate) fn all() -> Vec<Wish> {
     let mut wishes = Vec::new();
     for scale in SCALES {
         for strategy in STRATEGIES {
@@ -47,7 +47,7 @@ pub fn all() -> Vec<Wish> {
 }
 
 /// The text of its wildcam.toml.
-pub fn text(wish: &Wish) -> String {
+pub(crate) fn text(wish: &Wish) -> String {
     let [image, database, zone, ci, second, budget] = wish.with;
     let mut text = format!("[project]\nname = 'reserve'\nscale = '{}'\nstrategy = '{}'\n", wish.scale, wish.strategy);
     for (index, provider) in wish.providers.iter().enumerate() {
@@ -111,7 +111,7 @@ fn cloud(text: &mut String, provider: Provider, weight: u32, second: bool, folde
 }
 
 /// The project of a text.
-pub fn project(text: &str) -> Project {
+pub(crate) fn project(text: &str) -> Project {
     Project::parse(text, Path::new("wildcam.toml"), Path::new("."), None)
         .unwrap_or_else(|error| panic!("{error:?}\n{text}"))
 }
