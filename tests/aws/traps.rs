@@ -144,26 +144,6 @@ async fn a_bucket_of_a_stranger_is_not_ours() {
     let mut setting = Setting::at(&fake.url);
     setting.cloud = format!("endpoints = {{ sts = '{}', s3 = '{store}' }}", fake.url);
     let plane = setting.open().await.expect("a plane");
-    let Some(moto) = moto::start() else { return };
-    // moto tells accounts apart by the role that signs; the stranger is one.
-    let told = moto.aws(&[
-        "sts",
-        "assume-role",
-        "--role-arn",
-        "arn:aws:iam::111111111111:role/stranger",
-        "--role-session-name",
-        "s",
-    ]);
-    let Some(told) = told else { return };
-    let text =
-        |name: &str| told.pointer(&format!("/Credentials/{name}")).and_then(|v| v.as_str()).expect("keys").to_owned();
-    let mut stranger = Setting::at(&moto.url);
-    stranger.environment = vec![
-        ("AWS_ACCESS_KEY_ID", text("AccessKeyId")),
-        ("AWS_SECRET_ACCESS_KEY", text("SecretAccessKey")),
-        ("AWS_SESSION_TOKEN", text("SessionToken")),
-    ];
-    let theirs = stranger.open().await.expect("a plane");
     let bucket = wanted("AWS::S3::Bucket", "pictures", json!({ "BucketName": "owls-pictures" }));
     let advice = |failure: Failure| {
         assert_eq!(failure.kind, FailureKind::Exists, "{failure:?}");

@@ -131,7 +131,6 @@ pub(super) fn kind(code: &str, message: &str, status: u16) -> FailureKind {
         "NotStabilized" | "ServiceTimeout" => Kind::Unreachable,
         // The operation is forgotten; what it did is for a look to tell.
         "RequestTokenNotFound" => Kind::NotFound,
-        "NotStabilized" | "ServiceTimeout" | "RequestTokenNotFound" => Kind::Unreachable,
         "GeneralService"
         | "ServiceInternalError"
         | "HandlerInternalFailure"

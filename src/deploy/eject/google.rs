@@ -130,7 +130,6 @@ impl Body<'_, '_, '_> {
             let at = format!("{at}/{key}");
             let op = self.of.ops.iter().find(|(ours, _)| *ours == at.trim_start_matches('/') || *ours == key);
             match op.map(|(_, op)| op) {
-                Some(Op::Drop) => {}
                 Some(Op::Flatten) => self.object(node, value, &at)?,
                 Some(Op::Only(inner, name)) => {
                     if let Some(value) = value.get(inner) {

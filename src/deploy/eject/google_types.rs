@@ -11,8 +11,6 @@ pub(super) enum Op {
     Only(&'static str, &'static str),
     /// The provider wants this attribute of the resource that it refers to, under this name.
     Short(&'static str, &'static str),
-    /// The provider has no need of it.
-    Drop,
 }
 
 /// What names a resource in an import.

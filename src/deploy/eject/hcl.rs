@@ -50,7 +50,6 @@ pub(super) struct Block {
 pub(super) enum Item {
     Attribute(String, Expr),
     Block(Block),
-    Comment(String),
 }
 
 impl Expr {
@@ -149,7 +148,6 @@ fn write_block(block: &Block, level: usize, lines: &mut Vec<Line>) {
         match item {
             Item::Attribute(name, value) => assign(name, value, level + 1, lines),
             Item::Block(inner) => write_block(inner, level + 1, lines),
-            Item::Comment(comment) => lines.push(Line::other(level + 1, &format!("# {comment}"))),
         }
     }
     lines.push(Line::other(level, "}"));

@@ -86,7 +86,7 @@ fn bucket(writer: &mut Writer<'_>, resource: &Resource) -> Result<Written, Strin
         first.set("tags", tags);
     }
     let mut blocks = vec![first];
-    let mut part = |kind: &str| {
+    let part = |kind: &str| {
         let block = resource_block(kind, &label, provider.clone());
         block.with("bucket", Expr::Raw(format!("aws_s3_bucket.{label}.id")))
     };
