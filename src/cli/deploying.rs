@@ -191,10 +191,22 @@ pub(super) async fn apply(
     consent: &ConsentArguments,
     context: &Context,
 ) -> Result<Outcome, CommandError> {
-    apply::run(site, plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| {
-        let kind = if error.is_guard() { Kind::Guard } else { Kind::Failed };
-        with_step(CommandError::of(kind, &error), error.next_step())
-    })
+    apply::run(site, plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| apply_error(&error))
+}
+
+/// Applies a plan that deletes everything, and removes the places of the state when nothing is left.
+pub(super) async fn destroy(
+    site: &Site,
+    plan: Plan,
+    consent: &ConsentArguments,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
+    apply::destroy(site, plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| apply_error(&error))
+}
+
+fn apply_error(error: &apply::Error) -> CommandError {
+    let kind = if error.is_guard() { Kind::Guard } else { Kind::Failed };
+    with_step(CommandError::of(kind, error), error.next_step())
 }
 
 #[derive(Serialize)]

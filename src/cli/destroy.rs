@@ -41,6 +41,6 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         deploying::ask(&plan, context)?;
     }
     // Also with nothing to destroy: the places of an empty state are still to be removed.
-    let outcome = deploying::apply(&site, plan, &arguments.consent, context).await?;
+    let outcome = deploying::destroy(&site, plan, &arguments.consent, context).await?;
     deploying::conclude(&outcome, context)
 }

@@ -22,7 +22,7 @@ use crate::{
         plan::{Action, Drifted, Plan, Planned},
         price,
         reference::{self, SECRET, UNKNOWN},
-        state::{Act, Entry, Standing, State},
+        state::{Act, Entry, Standing},
         template::RulesOf,
     },
     project::{Provider, SecretRef},
