@@ -130,7 +130,8 @@ fn every_template_becomes_cloudformation_that_cfn_lint_accepts() {
                 assert!(!line["ResourceIdentifier"].as_object().unwrap().is_empty());
             }
         }
-        let written: usize = templates.iter().map(|(template, _)| template["Resources"].as_object().unwrap().len()).sum();
+        let written: usize =
+            templates.iter().map(|(template, _)| template["Resources"].as_object().unwrap().len()).sum();
         for resource in graph.resources.values().filter(|resource| resource.provider != Provider::Aws) {
             assert!(left_out(&ejected, resource).is_some(), "{} was dropped in silence", resource.address);
         }
@@ -207,9 +208,12 @@ fn references_stay_references_and_secrets_stay_out() {
         "owner = postgresql_role.custom_database_role.name",
         "sensitive   = true",
     ] {
-        let found = text.lines().any(|own| own.split_whitespace().collect::<Vec<_>>().join(" ").contains(
-            &line.split_whitespace().collect::<Vec<_>>().join(" "),
-        ));
+        let found = text.lines().any(|own| {
+            own.split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .contains(&line.split_whitespace().collect::<Vec<_>>().join(" "))
+        });
         assert!(found, "no line has `{line}`");
     }
     // Every secret is a variable without a value; no reference of ours is left.

@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
     for round in 1..=ROUNDS {
-        let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Deploy, context).await?.plan;
+        let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Deploy, context).await?;
         deploying::show(&plan, context);
         if plan.changes.is_empty() {
             return Ok(());

@@ -24,7 +24,6 @@ use crate::{
         selector::{Scope, Selector},
         shelf,
         site::{self, Opening, Site},
-        state::State,
         template, words,
     },
     project::{Origin, Project},
@@ -117,12 +116,6 @@ pub(super) fn graph(project: &Project) -> Result<Graph, CommandError> {
         .map_err(|error| CommandError::from_report(Kind::Usage, miette::Report::new(error)))
 }
 
-/// A plan, and what it was made from.
-pub(super) struct Planning {
-    pub(super) plan: Plan,
-    pub(super) state: State,
-}
-
 /// Reads the state, looks at what is live, and compares.
 pub(super) async fn plan(
     site: &Site,
@@ -130,7 +123,7 @@ pub(super) async fn plan(
     scope: &ScopeArguments,
     purpose: Purpose,
     context: &Context,
-) -> Result<Planning, CommandError> {
+) -> Result<Plan, CommandError> {
     let work = async {
         let stored = site.shelf.read().await.map_err(|error| shelf_error(&error))?;
         for (cloud, why) in &stored.away {
@@ -150,7 +143,7 @@ pub(super) async fn plan(
         };
         let plan = compare::plan(&question)
             .map_err(|error| CommandError::of(Kind::Failed, &error).next_step(error.next_step()))?;
-        Ok(Planning { plan, state: stored.state })
+        Ok(plan)
     };
     tokio::select! {
         result = work => result,

@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let project = deploying::project(context)?;
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
-    let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Destroy, context).await?.plan;
+    let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Destroy, context).await?;
     deploying::show(&plan, context);
     if arguments.dry_run {
         return Ok(());

@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
     let purpose = if arguments.destroy { Purpose::Destroy } else { Purpose::Deploy };
-    let plan = deploying::plan(&site, &graph, &arguments.scope, purpose, context).await?.plan;
+    let plan = deploying::plan(&site, &graph, &arguments.scope, purpose, context).await?;
     if let Some(path) = &arguments.output {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
             CommandError::new(Kind::Failed, format!("the plan cannot be saved to {}", path.display())).because(error)

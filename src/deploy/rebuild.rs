@@ -1,7 +1,7 @@
 //! Making the state anew from what stands: by name where a template says what there should be, and by the marks of this
 //! project and environment everywhere else.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry as Slot};
 
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::{Map, Value};
@@ -20,6 +20,9 @@ use crate::cloud::control::{Address, Failure, Live};
 
 /// So many lists are prepared at a time.
 const AT_A_TIME: usize = 64;
+
+/// A cloud, a type and a region, and what is there.
+type Looked = ((String, String, String), Result<Vec<Live>, Failure>);
 
 /// One thing that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +160,7 @@ async fn by_marks(site: &Site, graph: &Graph, state: &mut State, rebuilt: &mut R
             places.extend(regions.iter().map(|region| (cloud.clone(), kind.clone(), region.clone())));
         }
     }
-    let mut looks: Vec<BoxFuture<'_, ((String, String, String), Result<Vec<Live>, Failure>)>> = Vec::new();
+    let mut looks: Vec<BoxFuture<'_, Looked>> = Vec::new();
     for place in places {
         let look = async move {
             let found = refresh::everything(site, (&place.0, &place.1, &place.2), interrupt).await;
@@ -199,17 +202,20 @@ async fn by_marks(site: &Site, graph: &Graph, state: &mut State, rebuilt: &mut R
             needs: BTreeSet::new(),
             holds: rules.holds.clone(),
         };
-        if state.resources.contains_key(&address) {
-            rebuilt.doubles.push(item);
-            state.leftovers.entry(address).or_default().push(entry);
-        } else {
-            rebuilt.missing.retain(|missing| *missing != address);
-            if graph.resources.contains_key(&address) {
-                rebuilt.found.push(item);
-            } else {
-                rebuilt.orphans.push(item);
+        match state.resources.entry(address) {
+            Slot::Occupied(taken) => {
+                rebuilt.doubles.push(item);
+                state.leftovers.entry(taken.key().clone()).or_default().push(entry);
             }
-            state.resources.insert(address, entry);
+            Slot::Vacant(free) => {
+                rebuilt.missing.retain(|missing| missing != free.key());
+                if graph.resources.contains_key(free.key()) {
+                    rebuilt.found.push(item);
+                } else {
+                    rebuilt.orphans.push(item);
+                }
+                free.insert(entry);
+            }
         }
     }
 }

@@ -15,7 +15,6 @@ mod terraform;
 use serde_json::Value;
 
 use super::{
-    graph::Graph,
     reference::{self, Target},
     state::State,
 };

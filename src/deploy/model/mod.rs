@@ -13,7 +13,7 @@ mod traps;
 
 use std::sync::OnceLock;
 
-pub(super) use cloud::{Thing, World};
+pub(super) use cloud::World;
 pub(super) use process::Process;
 pub(super) use scene::{Scene, deploy, destroy_all, graph, plan_of};
 

@@ -430,7 +430,7 @@ impl World {
         let properties = &self.standing[key].properties;
         for ((other, at, name), standing) in &self.standing {
             for (pointer, of, property) in needs(other) {
-                let takes_along = kind == "AWS::ElasticLoadBalancingV2::LoadBalancer" || *property != "";
+                let takes_along = kind == "AWS::ElasticLoadBalancingV2::LoadBalancer" || !property.is_empty();
                 let users = places(&standing.properties, pointer);
                 let mut texts = users.iter().filter_map(|place| standing.properties.pointer(place)?.as_str());
                 if of == kind

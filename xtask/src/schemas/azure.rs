@@ -48,6 +48,9 @@ struct Kind {
     /// Whether the adapter makes the name.
     #[serde(default)]
     names_itself: bool,
+    /// What the adapter fills in and the model demands, among `properties`.
+    #[serde(default)]
+    filled: Vec<String>,
 }
 
 /// The drafts of all types of all packages.
@@ -241,4 +244,7 @@ fn place(root: &mut Value, of: &Kind) {
         root["properties"][name] = json!({ "type": kind });
     }
     root["required"] = Value::Array(required);
+    if let Some(demanded) = root.pointer_mut("/properties/properties/required").and_then(Value::as_array_mut) {
+        demanded.retain(|name| !name.as_str().is_some_and(|name| of.filled.iter().any(|filled| filled == name)));
+    }
 }

@@ -265,8 +265,8 @@ mod tests {
     use super::*;
 
     fn sleeper() -> (tempfile::TempDir, Process) {
-        let place = tempfile::tempdir().unwrap();
-        let process = Process::of(place.path()).unwrap();
+        let place = tempfile::tempdir().expect("a folder");
+        let process = Process::of(place.path()).expect("its place");
         (place, process)
     }
 
