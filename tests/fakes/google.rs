@@ -47,6 +47,7 @@ pub(crate) const REGIONS: [&str; 3] = ["europe-west3", "europe-west1", "us-east1
 /// The account that may do everything.
 pub(crate) const DEPLOYER: &str = "deployer@wild-123.iam.gserviceaccount.com";
 
+/// A key made for these tests; it opens nothing.
 const KEY: &str = include_str!("google/test-key.pem");
 
 /// A running fake; it ends when this is dropped.
@@ -143,6 +144,11 @@ impl Fake {
     /// Every token that was given out is worth nothing from now on.
     pub(crate) fn expire_tokens(&self) {
         self.world().tokens.clear();
+    }
+
+    /// A token, as somebody else would have got it.
+    pub(crate) fn give_token(&self) -> String {
+        tokens::give(&mut self.world())
     }
 
     /// Gives no more tokens.

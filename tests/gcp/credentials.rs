@@ -56,6 +56,43 @@ async fn a_person_and_a_federated_workflow_get_tokens_too() {
 }
 
 #[tokio::test]
+async fn a_machine_at_google_has_an_account_of_its_own() {
+    let fake = google::start(8);
+    let project = project(&fake.url, "");
+    let host = fake.url.trim_start_matches("http://").to_owned();
+    let plane = open_with(&project, &[("GCE_METADATA_HOST", &host)]).await.unwrap();
+    assert_eq!(plane.list("storage.buckets", "global").await.unwrap(), vec![]);
+    // Where nothing answers, there are no credentials, and it does not take long to say so.
+    let failure = open_with(&project, &[("GCE_METADATA_HOST", "127.0.0.1:1")]).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Credentials);
+    assert!(failure.message.contains("no credentials"), "{failure}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn gcloud_is_asked_last() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fake = google::start(9);
+    let project = project(&fake.url, "");
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("gcloud");
+    std::fs::write(&program, format!("#!/bin/sh\necho {}\n", fake.give_token())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let plane = open_with(&project, &[("GCE_METADATA_HOST", "127.0.0.1:1"), ("PATH", path)]).await.unwrap();
+    let mut listed = plane.list("storage.buckets", "global").await;
+    // A process that another test forks at this moment may hold the script open for writing.
+    for _ in 0..20 {
+        if listed.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        listed = plane.list("storage.buckets", "global").await;
+    }
+    assert_eq!(listed.unwrap(), vec![]);
+}
+
+#[tokio::test]
 async fn credentials_that_cannot_be_used_are_named_without_their_text() {
     let fake = google::start(5);
     let project = project(&fake.url, "");

@@ -109,6 +109,10 @@ impl Api {
             .map_err(|_| invalid("the token cannot stand in a header"))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(header::AUTHORIZATION, bearer);
+        if let Some(project) = self.tokens.quota_project() {
+            let project = HeaderValue::from_str(project).map_err(|_| invalid("the quota project is none"))?;
+            request.headers_mut().insert("x-goog-user-project", project);
+        }
         if let Some(range) = &ask.range {
             let range = HeaderValue::from_str(range).map_err(|_| invalid("the range is none"))?;
             request.headers_mut().insert(header::RANGE, range);

@@ -7,6 +7,7 @@ use super::{
         control::{Failure, FailureKind},
         rest::Answer,
     },
+    auth::HOW,
     service::Service,
 };
 
@@ -196,6 +197,7 @@ fn judge(call: &str, service: Service, told: &Told) -> Failure {
             "gcloud services enable {}.googleapis.com, or wildcam deploy with the stack network",
             service.word()
         )),
+        FailureKind::Credentials => failure.next_step(HOW),
         FailureKind::Quota => failure.next_step("ask for more under IAM & Admin, Quotas, in the console"),
         FailureKind::Unsupported if wrong_place => {
             failure.next_step("choose another region for the cloud in wildcam.toml")

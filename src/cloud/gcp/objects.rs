@@ -20,8 +20,8 @@ use super::{
     service::Service,
 };
 
-/// The largest object that is written: a state is far below it.
-const LARGEST: usize = 64 << 20;
+/// The largest object that is written, as large as an answer may be: a state is far below it.
+const LARGEST: usize = 32 << 20;
 
 /// One bucket.
 pub(super) struct Objects {
@@ -72,7 +72,7 @@ impl Objects {
 
     async fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> Result<PutResult> {
         if bytes.len() > LARGEST {
-            return Err(refused("an object of the state may hold 64 MiB"));
+            return Err(refused("an object of the state may hold 32 MiB"));
         }
         let creates = matches!(mode, PutMode::Create);
         let at = format!("upload/storage/v1/b/{}/o", self.bucket);
@@ -267,7 +267,7 @@ impl MultipartUpload for Parts {
         if fits {
             self.parts.push(data.into());
         }
-        Box::pin(async move { if fits { Ok(()) } else { Err(refused("an object of the state may hold 64 MiB")) } })
+        Box::pin(async move { if fits { Ok(()) } else { Err(refused("an object of the state may hold 32 MiB")) } })
     }
 
     async fn complete(&mut self) -> Result<PutResult> {

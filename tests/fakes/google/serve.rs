@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{Method as Verb, StatusCode, header},
+    http::{HeaderValue, Method as Verb, StatusCode, header},
     response::Response,
 };
 use serde_json::Value;
@@ -58,6 +58,15 @@ async fn handle(State(world): State<Arc<Mutex<World>>>, request: Request) -> Res
     let bearer = bearer.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default().to_owned();
     let range = parts.headers.get(header::RANGE).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let mut world = world.lock().expect("the world is whole");
+    if parts.uri.path().starts_with("/computeMetadata/v1/") {
+        let flavour = parts.headers.get("metadata-flavor").is_some_and(|flavour| flavour == "Google");
+        let mut response = match tokens::metadata(&mut world, parts.uri.path(), flavour) {
+            Ok(value) => reply(StatusCode::OK, "application/json", value.to_string().into()),
+            Err(refusal) => refuse(&refusal),
+        };
+        response.headers_mut().insert("metadata-flavor", HeaderValue::from_static("Google"));
+        return response;
+    }
     match answer(&mut world, &parts.method, parts.uri.path(), query, &bearer, bytes, range.as_deref()) {
         Ok(Answer::Json(value)) => reply(StatusCode::OK, "application/json", value.to_string().into()),
         Ok(Answer::Bytes(bytes)) => reply(StatusCode::OK, "application/octet-stream", bytes),

@@ -15,7 +15,7 @@ fn oauth(error: &str) -> Refusal {
     Refusal::new(400, "OAUTH", error)
 }
 
-fn give(world: &mut World) -> String {
+pub(crate) fn give(world: &mut World) -> String {
     let token = format!("ya29.fake-{}", world.next());
     let until = Instant::now() + Duration::from_secs(world.token_life);
     world.tokens.insert(token.clone(), until);
@@ -77,6 +77,21 @@ pub(crate) fn github(bearer: &str, query: &[(String, String)]) -> Result<Value, 
         return Err(Refusal::new(401, "UNAUTHENTICATED", "not a workflow"));
     }
     Ok(json!({ "value": IDENTITY }))
+}
+
+/// The metadata server of a machine at Google.
+pub(crate) fn metadata(world: &mut World, path: &str, flavour: bool) -> Result<Value, Refusal> {
+    if !flavour {
+        return Err(Refusal::new(403, "PERMISSION_DENIED", "Missing required header: Metadata-Flavor"));
+    }
+    match path.rsplit('/').next() {
+        Some("email") => Ok(DEPLOYER.into()),
+        Some("token") => {
+            let life = world.token_life;
+            Ok(json!({ "access_token": give(world), "expires_in": life, "token_type": "Bearer" }))
+        }
+        _ => Err(Refusal::not_found(path)),
+    }
 }
 
 /// A token of an account, for a token that may borrow it.

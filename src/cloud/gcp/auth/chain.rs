@@ -9,10 +9,10 @@ use std::{
 
 use url::Url;
 
-use super::{Tokens, exchange, federation::Federation, source, source::Source, unusable};
+use super::{Tokens, federation::Federation, source, source::Source, unusable};
 use crate::{
     clock::Clock,
-    cloud::{Lookup, control::Failure},
+    cloud::{Lookup, control::Failure, rest},
     project::Secret,
 };
 
@@ -78,14 +78,22 @@ async fn choose(
     let base: Url = format!("http://{host}/")
         .parse()
         .map_err(|_| unusable("GCE_METADATA_HOST", "the metadata server's address is none"))?;
-    let probe = exchange(client, "metadata", source::metadata(&base, "instance/service-accounts/default/email"));
-    if matches!(tokio::time::timeout(PROBE, probe).await, Ok(Ok(_))) {
+    if is_googles(client, &base).await {
         return Ok(Source::Metadata(base));
     }
     if let Some(program) = gcloud(&set) {
         return Ok(Source::Gcloud(program));
     }
     Err(unusable("credentials", "no credentials for Google Cloud were found"))
+}
+
+/// Whether the metadata server answers, and is Google's: a hotel's network answers every name.
+async fn is_googles(client: &reqwest::Client, base: &Url) -> bool {
+    let question = source::metadata(base, "instance/service-accounts/default/email");
+    match tokio::time::timeout(PROBE, rest::send(client, "metadata", question)).await {
+        Ok(Ok(answer)) => answer.is_success() && answer.header("metadata-flavor") == Some("Google"),
+        _ => false,
+    }
 }
 
 fn read(path: &Path) -> Result<Secret, Failure> {

@@ -35,7 +35,8 @@ const MARGIN: Duration = Duration::from_secs(300);
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(30);
 
 /// What to do where no credentials are found or they are refused.
-const HOW: &str = "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials file";
+pub(super) const HOW: &str =
+    "gcloud auth application-default login, or set GOOGLE_APPLICATION_CREDENTIALS to a credentials file";
 
 /// A token and until when it is used.
 #[derive(Clone)]
@@ -67,6 +68,11 @@ impl Tokens {
     /// Where the tokens come from, for people.
     pub(super) fn origin(&self) -> &str {
         self.source.words()
+    }
+
+    /// The project that a person's calls are counted for, where the credentials name one.
+    pub(super) fn quota_project(&self) -> Option<&str> {
+        self.source.quota_project()
     }
 
     /// A token. One that equals `refused` is not given again: a service has just refused it.

@@ -43,6 +43,7 @@ pub(super) struct User {
     client_secret: Secret,
     refresh_token: Secret,
     token_uri: Url,
+    quota_project: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +59,8 @@ struct UserFile {
     refresh_token: String,
     #[serde(default)]
     token_uri: Option<String>,
+    #[serde(default)]
+    quota_project_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +93,7 @@ impl Source {
                     client_secret: Secret::new(file.client_secret),
                     refresh_token: Secret::new(file.refresh_token),
                     token_uri: address(FILE, uri)?,
+                    quota_project: file.quota_project_id,
                 }))
             }
             "external_account" => Ok(Self::Federation(Box::new(federation::Federation::from_file(text)?))),
@@ -108,6 +112,14 @@ impl Source {
             Self::Metadata(_) => "the account of this machine",
             Self::Federation(federation) => federation.words(),
             Self::Gcloud(_) => "the person of gcloud auth login",
+        }
+    }
+
+    /// Some services count a person's calls for no project unless they are told one.
+    pub(super) fn quota_project(&self) -> Option<&str> {
+        match self {
+            Self::User(user) => user.quota_project.as_deref(),
+            _ => None,
         }
     }
 
