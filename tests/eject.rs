@@ -66,7 +66,7 @@ fn id(resource: &Resource) -> String {
     let name = resource.address.to_string().replace('/', "-");
     match resource.provider {
         Provider::Aws => {
-            let schema = Schema::of(resource.provider, &resource.kind).unwrap();
+            let schema = Schema::of(resource.provider, &resource.kind).expect("as the test wants it");
             vec![name; schema.identifier.len()].join("|")
         }
         Provider::Azure => format!(
@@ -79,10 +79,10 @@ fn id(resource: &Resource) -> String {
 }
 
 fn folder(files: &[File]) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test wants it");
     for file in files {
         assert!(!file.name.contains(['/', '\\']), "{}", file.name);
-        fs::write(folder.path().join(&file.name), &file.text).unwrap();
+        fs::write(folder.path().join(&file.name), &file.text).expect("as the test wants it");
     }
     folder
 }
@@ -114,24 +114,31 @@ fn every_template_becomes_cloudformation_that_cfn_lint_accepts() {
         let templates: Vec<(Value, Value)> = ejected
             .files
             .chunks(2)
-            .map(|pair| (serde_json::from_str(&pair[0].text).unwrap(), serde_json::from_str(&pair[1].text).unwrap()))
+            .map(|pair| {
+                (
+                    serde_json::from_str(&pair[0].text).expect("as the test wants it"),
+                    serde_json::from_str(&pair[1].text).expect("as the test wants it"),
+                )
+            })
             .collect();
         for (template, list) in &templates {
-            let own = template["Resources"].as_object().unwrap();
+            let own = template["Resources"].as_object().expect("as the test wants it");
             resources += own.len();
-            imports += list.as_array().unwrap().len();
+            imports += list.as_array().expect("as the test wants it").len();
             for resource in own.values() {
                 assert_eq!(resource["DeletionPolicy"], "Retain");
                 assert_eq!(resource["UpdateReplacePolicy"], "Retain");
             }
-            for line in list.as_array().unwrap() {
-                let resource = &own[line["LogicalResourceId"].as_str().unwrap()];
+            for line in list.as_array().expect("as the test wants it") {
+                let resource = &own[line["LogicalResourceId"].as_str().expect("as the test wants it")];
                 assert_eq!(resource["Type"], line["ResourceType"]);
-                assert!(!line["ResourceIdentifier"].as_object().unwrap().is_empty());
+                assert!(!line["ResourceIdentifier"].as_object().expect("as the test wants it").is_empty());
             }
         }
-        let written: usize =
-            templates.iter().map(|(template, _)| template["Resources"].as_object().unwrap().len()).sum();
+        let written: usize = templates
+            .iter()
+            .map(|(template, _)| template["Resources"].as_object().expect("as the test wants it").len())
+            .sum();
         for resource in graph.resources.values().filter(|resource| resource.provider != Provider::Aws) {
             assert!(left_out(&ejected, resource).is_some(), "{} was dropped in silence", resource.address);
         }
@@ -143,10 +150,10 @@ fn every_template_becomes_cloudformation_that_cfn_lint_accepts() {
     }
     println!("{} different templates, {resources} resources, {imports} imports", files.len());
     let Some(program) = peers::require("cfn-lint") else { return };
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test wants it");
     let names: Vec<String> = (0..files.len()).map(|index| format!("t{index}.json")).collect();
     for (name, text) in names.iter().zip(files.keys()) {
-        fs::write(folder.path().join(name), text).unwrap();
+        fs::write(folder.path().join(name), text).expect("as the test wants it");
     }
     let mut arguments = vec!["--non-zero-exit-code", "warning", "--"];
     arguments.extend(names.iter().map(String::as_str));
@@ -195,7 +202,10 @@ fn every_template_becomes_terraform_that_is_formatted_and_parses() {
 
 #[test]
 fn references_stay_references_and_secrets_stay_out() {
-    let wish = all().into_iter().find(|wish| wish.has_everything() && wish.providers.len() == 4).unwrap();
+    let wish = all()
+        .into_iter()
+        .find(|wish| wish.has_everything() && wish.providers.len() == 4)
+        .expect("as the test wants it");
     let graph = graph(&wish);
     let state = state(&graph);
     let terraform = eject::terraform(&graph, &state);
@@ -218,14 +228,15 @@ fn references_stay_references_and_secrets_stay_out() {
     }
     // Every secret is a variable without a value; no reference of ours is left.
     assert!(!text.contains("${secret:"));
-    let variables = &terraform.files.iter().find(|file| file.name == "variables.tf").unwrap().text;
+    let variables =
+        &terraform.files.iter().find(|file| file.name == "variables.tf").expect("as the test wants it").text;
     for block in variables.split("\n\n").filter(|block| block.contains("sensitive")) {
         assert!(!block.contains("default"), "{block}");
     }
     let cloudformation = eject::cloudformation(&graph, &state);
     for file in cloudformation.files.iter().filter(|file| file.name.ends_with(".template.json")) {
         assert!(!file.text.contains("${"), "{}", file.name);
-        let template: Value = serde_json::from_str(&file.text).unwrap();
+        let template: Value = serde_json::from_str(&file.text).expect("as the test wants it");
         for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
             assert!(!name.starts_with("Secret") || parameter["NoEcho"] == true, "{name}");
             assert!(parameter.get("Default").is_none(), "{name}");
@@ -235,10 +246,13 @@ fn references_stay_references_and_secrets_stay_out() {
 
 #[test]
 fn what_the_state_does_not_know_is_said() {
-    let wish = all().into_iter().find(|wish| wish.has_everything() && wish.providers == [Provider::Aws]).unwrap();
+    let wish = all()
+        .into_iter()
+        .find(|wish| wish.has_everything() && wish.providers == [Provider::Aws])
+        .expect("as the test wants it");
     let graph = graph(&wish);
     let mut state = state(&graph);
-    let gone = graph.resources.keys().find(|address| address.stack == "storage").unwrap().clone();
+    let gone = graph.resources.keys().find(|address| address.stack == "storage").expect("as the test wants it").clone();
     state.resources.remove(&gone);
     for ejected in [eject::terraform(&graph, &state), eject::cloudformation(&graph, &state)] {
         let why = ejected.left_out.iter().find(|left| left.address == gone).map(|left| left.why.as_str());

@@ -9,13 +9,10 @@ mod projects;
 use std::collections::{BTreeMap, BTreeSet};
 
 use projects::{Wish, all, project, text};
-use wildcam::{
-    deploy::{
-        graph::Graph,
-        template::{embedded::TEMPLATES, render_texts},
-        validate,
-    },
-    project::Provider,
+use wildcam::deploy::{
+    graph::Graph,
+    template::{embedded::TEMPLATES, render_texts},
+    validate,
 };
 
 /// The graph of a wish.

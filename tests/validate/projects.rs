@@ -55,9 +55,10 @@ pub(crate) fn text(wish: &Wish) -> String {
         cloud(&mut text, *provider, weight, second, wish.folder);
     }
     let copies = wish.providers.len().min(2);
-    write!(text, "[gateway]\ncopies = {copies}\nsigning_key = 'file:secrets/gateway.pem'\n").unwrap();
+    write!(text, "[gateway]\ncopies = {copies}\nsigning_key = 'file:secrets/gateway.pem'\n")
+        .expect("as the test wants it");
     text.push_str("[fleet]\nonline_key = 'file:secrets/online.pem'\n");
-    write!(text, "[deploy]\ndatabase = {database}\n").unwrap();
+    write!(text, "[deploy]\ndatabase = {database}\n").expect("as the test wants it");
     if zone {
         text.push_str("zone = 'cameras.example.org'\n");
     }
@@ -65,7 +66,8 @@ pub(crate) fn text(wish: &Wish) -> String {
         text.push_str("[deploy.images]\n");
         for provider in &wish.providers {
             let digest = "0".repeat(64);
-            writeln!(text, "{} = 'registry.example/wildcam@sha256:{digest}'", provider.as_str()).unwrap();
+            writeln!(text, "{} = 'registry.example/wildcam@sha256:{digest}'", provider.as_str())
+                .expect("as the test wants it");
         }
     }
     if ci {
@@ -95,7 +97,7 @@ fn cloud(text: &mut String, provider: Provider, weight: u32, second: bool, folde
     let name = provider.as_str();
     let regions = if second { format!("'{}', '{}'", regions[0], regions[1]) } else { format!("'{}'", regions[0]) };
     write!(text, "[clouds.{name}]\nprovider = '{name}'\nregions = [{regions}]\nweight = {weight}\n{account}{store}")
-        .unwrap();
+        .expect("as the test wants it");
     if provider == Provider::Custom {
         text.push_str("[clouds.custom.database]\nadmin = 'env:ADMIN'\npassword = 'env:PASSWORD'\n");
         for (host, via, more) in [
@@ -104,8 +106,9 @@ fn cloud(text: &mut String, provider: Provider, weight: u32, second: bool, folde
             ("east", "files", "folder = 'out/east'\n"),
             ("west", "process", "folder = 'run/west'\n"),
         ] {
-            write!(text, "[[clouds.custom.hosts]]\nname = '{host}'\nvia = '{via}'\n{more}").unwrap();
-            write!(text, "url = 'https://{host}.example:8443'\n").unwrap();
+            write!(text, "[[clouds.custom.hosts]]\nname = '{host}'\nvia = '{via}'\n{more}")
+                .expect("as the test wants it");
+            writeln!(text, "url = 'https://{host}.example:8443'").expect("as the test wants it");
         }
     }
 }

@@ -100,7 +100,7 @@ fn draft(kind: &str, of: &Kind, document: &Value, source: Source) -> Result<Draf
     for (name, kind) in &of.extra {
         root["properties"][name] = json!({ "type": kind, "$createOnly": true });
     }
-    for schema in &of.told {
+    if let Some(schema) = &of.told {
         let fields = definitions.get(schema).and_then(|told| told["properties"].as_object()).into_iter().flatten();
         for (name, field) in fields.filter(|(_, field)| field["type"] == "string") {
             let mut field = field.clone();
