@@ -407,6 +407,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_built_in_can_be_priced_and_a_larger_fleet_costs_more() {
+        let whole = |scale: &str| {
+            let text = format!(
+                "[project]\nname = 'reserve'\nscale = '{scale}'\n\
+                 [clouds.aws]\nprovider = 'aws'\nregions = ['eu-central-1']\naccount = '123456789012'\n\
+                 [clouds.azure]\nprovider = 'azure'\nregions = ['westeurope']\n\
+                 account = '00000000-0000-0000-0000-000000000000'\n\
+                 [clouds.gcp]\nprovider = 'gcp'\nregions = ['europe-west3']\naccount = 'reserve-1'\n\
+                 [deploy.images]\naws = 'r.example/g@sha256:{0:064}'\nazure = 'r.example/g@sha256:{0:064}'\ngcp = 'r.example/g@sha256:{0:064}'\n",
+                0
+            );
+            let project = Project::parse(&text, Path::new("x"), Path::new("/nowhere"), None).unwrap();
+            let graph = crate::deploy::template::render(&project, "default").unwrap_or_else(|error| panic!("{error}"));
+            let estimate = of_graph(&graph);
+            for line in &estimate.lines {
+                println!(
+                    "{scale} {} {}x {}: ${:.2} to ${:.2}",
+                    line.cloud, line.count, line.what, line.usd[0], line.usd[1]
+                );
+            }
+            assert!(estimate.lines.iter().all(|line| 0.0 <= line.usd[0] && line.usd[0] <= line.usd[1]));
+            println!("{scale}: ${:.0} to ${:.0}", estimate.usd[0], estimate.usd[1]);
+            estimate.usd
+        };
+        let (small, large) = (whole("small"), whole("large"));
+        assert!(small[0] > 0.0 && large[0] > small[0] && large[1] > small[1]);
+    }
+
+    #[test]
     fn every_line_that_a_type_names_is_in_the_table() {
         for provider in [Provider::Aws, Provider::Azure, Provider::Gcp, Provider::Custom] {
             for (kind, rules) in &Rules::of(provider).types {

@@ -200,7 +200,9 @@ fn a_stack_may_leave_itself_out_and_says_so_where_an_image_is_missing() {
     let graph = graph(&[(Provider::Aws, "gateway", with)]);
     assert!(graph.resources.is_empty());
     assert!(graph.notes[0].starts_with("aws/gateway is left out: there is no image yet"), "{:?}", graph.notes);
-    let image = format!("{PROJECT}[deploy.images]\naws = 'r@sha256:1'\n");
+    let image = format!(
+        "{PROJECT}[deploy.images]\naws = 'r.example/g@sha256:0000000000000000000000000000000000000000000000000000000000000000'\n"
+    );
     let graph = render_texts(&project(&image), "default", &[(Provider::Aws, "gateway", with)]).unwrap();
     assert_eq!((graph.resources.len(), graph.notes.len()), (1, 0));
     let error = refused(&[
@@ -388,9 +390,9 @@ fn a_cloud_without_a_region_is_told_apart() {
 #[test]
 fn a_setting_cannot_break_out_of_its_quotes() {
     for bad in ["a\"b", "a\\b", "${secret:env:X}", "a\nb"] {
-        let text = format!("{PROJECT}[deploy]\nzone = {bad:?}\n");
+        let text = format!("{PROJECT}[traffic]\npublic_name = {bad:?}\n");
         let error = render_texts(&project(&text), "default", &[(Provider::Aws, "s", "resources: {}\n")]).unwrap_err();
-        assert!(error.to_string().contains("what stands for `deploy.zone`"), "{error}");
+        assert!(error.to_string().contains("what stands for `gateway.public_name`"), "{error}");
     }
 }
 
