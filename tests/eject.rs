@@ -187,7 +187,7 @@ fn every_template_becomes_terraform_that_is_formatted_and_parses() {
                     assert!(all.contains(&format!("Left out: {}", resource.address)), "{}", resource.address);
                 }
             }
-            let looked_up = all.contains(&format!("data \"")) && !all.contains(&format!("resource \"{}", label));
+            let looked_up = all.contains("data \"") && !all.contains(&format!("resource \"{}", label));
             let imported = all.contains(&format!(".{label}\n"));
             assert!(!stands || imported || looked_up, "{} is not imported", resource.address);
         }
