@@ -16,11 +16,20 @@ _wildcam() {
             ",$1")
                 cmd="wildcam"
                 ;;
+            wildcam,adopt)
+                cmd="wildcam__subcmd__adopt"
+                ;;
             wildcam,ci)
                 cmd="wildcam__subcmd__ci"
                 ;;
             wildcam,completions)
                 cmd="wildcam__subcmd__completions"
+                ;;
+            wildcam,deploy)
+                cmd="wildcam__subcmd__deploy"
+                ;;
+            wildcam,destroy)
+                cmd="wildcam__subcmd__destroy"
                 ;;
             wildcam,detections)
                 cmd="wildcam__subcmd__detections"
@@ -28,8 +37,14 @@ _wildcam() {
             wildcam,doctor)
                 cmd="wildcam__subcmd__doctor"
                 ;;
+            wildcam,drift)
+                cmd="wildcam__subcmd__drift"
+                ;;
             wildcam,drill)
                 cmd="wildcam__subcmd__drill"
+                ;;
+            wildcam,eject)
+                cmd="wildcam__subcmd__eject"
                 ;;
             wildcam,gateway)
                 cmd="wildcam__subcmd__gateway"
@@ -43,6 +58,9 @@ _wildcam() {
             wildcam,lab)
                 cmd="wildcam__subcmd__lab"
                 ;;
+            wildcam,plan)
+                cmd="wildcam__subcmd__plan"
+                ;;
             wildcam,process)
                 cmd="wildcam__subcmd__process"
                 ;;
@@ -52,11 +70,17 @@ _wildcam() {
             wildcam,quickstart)
                 cmd="wildcam__subcmd__quickstart"
                 ;;
+            wildcam,state)
+                cmd="wildcam__subcmd__state"
+                ;;
             wildcam,status)
                 cmd="wildcam__subcmd__status"
                 ;;
             wildcam,token)
                 cmd="wildcam__subcmd__token"
+                ;;
+            wildcam,validate)
+                cmd="wildcam__subcmd__validate"
                 ;;
             wildcam__subcmd__ci,setup)
                 cmd="wildcam__subcmd__ci__subcmd__setup"
@@ -115,6 +139,15 @@ _wildcam() {
             wildcam__subcmd__project,show)
                 cmd="wildcam__subcmd__project__subcmd__show"
                 ;;
+            wildcam__subcmd__state,rebuild)
+                cmd="wildcam__subcmd__state__subcmd__rebuild"
+                ;;
+            wildcam__subcmd__state,rm)
+                cmd="wildcam__subcmd__state__subcmd__rm"
+                ;;
+            wildcam__subcmd__state,show)
+                cmd="wildcam__subcmd__state__subcmd__show"
+                ;;
             wildcam__subcmd__token,enrol)
                 cmd="wildcam__subcmd__token__subcmd__enrol"
                 ;;
@@ -128,8 +161,30 @@ _wildcam() {
 
     case "${cmd}" in
         wildcam)
-            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project lab drill gateway detections token status ci doctor completions help process"
+            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project plan deploy destroy drift adopt state validate eject lab drill gateway detections token status ci doctor completions help process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__adopt)
+            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -230,6 +285,82 @@ _wildcam() {
                 return 0
             fi
             case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__deploy)
+            opts="-q -v -h --only --without --allow-data-loss --allow-destroy --dry-run --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-data-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-destroy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__destroy)
+            opts="-q -v -h --only --without --allow-data-loss --allow-destroy --dry-run --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-data-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-destroy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --project)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -427,6 +558,36 @@ _wildcam() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wildcam__subcmd__drift)
+            opts="-q -v -h --only --without --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wildcam__subcmd__drill)
             opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help list run fault undo report"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -588,6 +749,36 @@ _wildcam() {
                 return 0
             fi
             case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__eject)
+            opts="-o -q -v -h --output --project --env --json --quiet --yes --no-color --verbose --help terraform cloudformation"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --project)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -957,6 +1148,44 @@ _wildcam() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wildcam__subcmd__plan)
+            opts="-o -q -v -h --only --without --output --markdown --exit-code --destroy --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wildcam__subcmd__process)
             opts="-q -v -h --config --detached --project --env --json --quiet --yes --no-color --verbose --help supervisor store proxy dns controller cameras"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1071,6 +1300,102 @@ _wildcam() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        wildcam__subcmd__state)
+            opts="-q -v -h --only --without --project --env --json --quiet --yes --no-color --verbose --help show rm rebuild"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --without)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__state__subcmd__rebuild)
+            opts="-q -v -h --write --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__state__subcmd__rm)
+            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__state__subcmd__show)
+            opts="-q -v -h --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         wildcam__subcmd__status)
             opts="-q -v -h --exit-code --project --env --json --quiet --yes --no-color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1156,6 +1481,28 @@ _wildcam() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__validate)
+            opts="-q -v -h --parity --project --env --json --quiet --yes --no-color --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --project)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

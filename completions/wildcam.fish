@@ -36,6 +36,14 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -s V -l version -d 'Print 
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "quickstart" -d 'Bring three clouds up on this machine, lose one, and see what was lost'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "init" -d 'Write a wildcam.toml'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "project" -d 'Show what wildcam.toml means'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "plan" -d 'Show what a deploy would do, what it costs, and what it could destroy'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "deploy" -d 'Make the clouds hold what wildcam.toml says'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "destroy" -d 'Take down what was deployed'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "drift" -d 'See whether somebody changed what was deployed'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "adopt" -d 'Take something that exists into the state'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "state" -d 'What wildcam has made'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "validate" -d 'Check the templates against the providers\' schemas, without a network'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "eject" -d 'Write what was deployed as Terraform or CloudFormation: an exit that works'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "lab" -d 'Three small clouds on this machine'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "drill" -d 'Break something on purpose and measure the recovery'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "gateway" -d 'Serve the API that cameras talk to'
@@ -101,6 +109,120 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen
 complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand project; and __fish_seen_subcommand_from schema" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l only -d 'Only these resources and what they need: cloud/stack/name, where * stands for a part or within one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l without -d 'Leave a cloud out: nothing of it is called, and what the state says of it is trusted' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -s o -l output -d 'Save the plan; `wildcam deploy FILE` then does exactly this and nothing else' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l markdown -d 'As Markdown that fits a comment of a pull request'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l exit-code -d 'End with exit code 3 when anything would change'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l destroy -d 'Plan what `wildcam destroy` would do'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand plan" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l only -d 'Only these resources and what they need: cloud/stack/name, where * stands for a part or within one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l without -d 'Leave a cloud out: nothing of it is called, and what the state says of it is trusted' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l allow-data-loss -d 'The data of this resource may be lost: its address, in full' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l allow-destroy -d 'This resource, which holds no data, may be destroyed or exchanged: its address, or a selector' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l dry-run -d 'Show the plan and stop'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand deploy" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l only -d 'Only these resources and what they need: cloud/stack/name, where * stands for a part or within one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l without -d 'Leave a cloud out: nothing of it is called, and what the state says of it is trusted' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l allow-data-loss -d 'The data of this resource may be lost: its address, in full' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l allow-destroy -d 'This resource, which holds no data, may be destroyed or exchanged: its address, or a selector' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l dry-run -d 'Show what would be destroyed and stop'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand destroy" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l only -d 'Only these resources and what they need: cloud/stack/name, where * stands for a part or within one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l without -d 'Leave a cloud out: nothing of it is called, and what the state says of it is trusted' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand drift" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand adopt" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l only -d 'Only these resources and what they need: cloud/stack/name, where * stands for a part or within one' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l without -d 'Leave a cloud out: nothing of it is called, and what the state says of it is trusted' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -f -a "show" -d 'What wildcam has made, and how it stands'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -f -a "rm" -d 'Let the state forget a resource; what stands in the cloud stays'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and not __fish_seen_subcommand_from show rm rebuild" -f -a "rebuild" -d 'Find everything again by the marks that wildcam leaves on it'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l write -d 'Write the new state'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand state; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l parity -d 'Show also what the clouds cannot do alike'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand validate" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s o -l output -d 'The folder for the files; it is made, and must be empty or missing' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l json -d 'JSON lines on standard output'

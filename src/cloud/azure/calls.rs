@@ -13,6 +13,9 @@ use super::{
 };
 use crate::cloud::control::{Change, Failure, FailureKind, Listed, Live, Owner, Step, Wanted};
 
+/// The type that keeps its entity tag in the body.
+const BUDGET: &str = "Microsoft.Consumption/budgets";
+
 impl Azure {
     pub(super) async fn read_one(&self, kind: &str, region: &str, id: &str) -> Result<Live, Failure> {
         let call = format!("GET {kind}");
@@ -174,17 +177,24 @@ impl Azure {
         let (rules, route) = (self.rules(&wanted.kind)?, self.route(&wanted.kind)?);
         let id = self.id_of(wanted)?;
         // A PUT would change what stands there, whoever made it.
-        if let Some(live) = self.locate_one(wanted).await? {
+        let stands = self.locate_one(wanted).await?;
+        if let Some(live) = &stands {
             let ours = live.owner.as_ref().is_some_and(|owner| *owner == wanted.owner);
             if !ours && !special::comes_with_its_parent(&wanted.kind) {
-                return Err(exists(&call, &live));
+                return Err(exists(&call, live));
             }
             if special::is_made_once(&wanted.kind) {
-                return Ok(Step::Done { id: live.id.clone(), live: Some(live) });
+                return Ok(Step::Done { id: live.id.clone(), live: stands });
             }
         }
         let mut body = body::of_wanted(wanted, route);
         special::complete(&wanted.kind, &self.arm.subscription, &mut body, self.clock.timestamp());
+        // Budgets compare this one in the body: a second call must say that it knows what the first one made.
+        if let (BUDGET, Some(etag), Value::Object(body)) =
+            (wanted.kind.as_str(), stands.and_then(|live| live.etag), &mut body)
+        {
+            body.insert("eTag".to_owned(), Value::String(etag));
+        }
         let url = self.arm.at(&id, &rules.api_version);
         let answer =
             match self.arm.ask(Ask { call: &call, method: Method::PUT, url, body: Some(&body), etag: None }).await {

@@ -333,7 +333,7 @@ impl World {
                     text("/properties/network/privateDnsZoneArmResourceId"),
                 ]);
                 let burstable = text("/sku/tier") == "Burstable";
-                if burstable && text("/properties/highAvailability/mode") != "Disabled" {
+                if burstable && !matches!(text("/properties/highAvailability/mode").as_str(), "" | "Disabled") {
                     refused(400, "HANotSupportedForBurstable", "High availability is not supported for Burstable.")?;
                 }
             }
