@@ -106,6 +106,9 @@ impl Azure {
         let (rules, route) = (self.rules(kind)?, self.route(kind)?);
         let subscription = format!("/subscriptions/{}", self.arm.subscription);
         let at = match route {
+            _ if special::has_no_list(kind) => {
+                return Err(Failure::new(FailureKind::Unsupported, call, "Azure has no list of this type"));
+            }
             Route::Group => vec![format!("{subscription}/resourceGroups")],
             Route::Tracked if ids::parent_kind(kind).is_none() => vec![format!("{subscription}/providers/{kind}")],
             Route::Extension if special::is_listed_below(kind) => vec![format!("{subscription}/providers/{kind}")],
@@ -113,9 +116,6 @@ impl Azure {
             Route::Extension => {
                 let groups = self.of_ours(special::GROUP, region).await?;
                 groups.iter().map(|group| format!("{}/providers/{kind}", group.id)).collect()
-            }
-            _ if special::has_no_list(kind) => {
-                return Err(Failure::new(FailureKind::Unsupported, call, "Azure has no list of this type"));
             }
             Route::Tracked | Route::Tagged | Route::Child => {
                 let parent = ids::parent_kind(kind).ok_or_else(|| {

@@ -47,7 +47,8 @@ pub(super) fn is_listed_below(kind: &str) -> bool {
 
 /// Azure has no list of them: there is one, by a fixed name, in what it stands in.
 pub(super) fn has_no_list(kind: &str) -> bool {
-    matches!(kind, LIFECYCLE | IMMUTABILITY)
+    // Diagnostic settings are listed only on the one resource that they belong to.
+    matches!(kind, LIFECYCLE | IMMUTABILITY | "Microsoft.Insights/diagnosticSettings")
 }
 
 /// There is exactly one in each that it stands in, made with it.
@@ -67,7 +68,8 @@ pub(super) fn goes_with_its_parent(kind: &str) -> bool {
 
 /// A second PUT is refused, or makes another version.
 pub(super) fn is_made_once(kind: &str) -> bool {
-    matches!(kind, KEY | ASSIGNMENT)
+    // A network that is made again without its subnets loses them.
+    matches!(kind, "Microsoft.Network/virtualNetworks" | KEY | ASSIGNMENT)
 }
 
 /// Its lists tell less than reading it.
