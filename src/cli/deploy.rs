@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::{
     CommandError, CommandResult, Context, Kind,
+    applying::{self, Work},
     deploying::{self, ConsentArguments, ScopeArguments},
 };
-use crate::deploy::{apply::Ending, compare::Purpose, plan::Action};
+use crate::deploy::compare::Purpose;
 
 const EXAMPLES: &str = "Examples:
   wildcam deploy                     shows the plan, asks, and does it
@@ -17,9 +18,6 @@ const EXAMPLES: &str = "Examples:
   wildcam deploy --allow-data-loss aws/storage/pictures
 
 A deploy that was interrupted or killed is gone on with by the next one; nothing is made twice.";
-
-/// How often a deploy plans again after it followed what an earlier run had begun.
-const ROUNDS: usize = 3;
 
 /// The arguments of `wildcam deploy`.
 #[derive(clap::Args)]
@@ -59,29 +57,11 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         }
         let site = deploying::open(project, &scope, context).await?;
         // Whoever saved the plan has read it: consent was given by naming the file.
-        let outcome = deploying::apply(&site, plan, &arguments.consent, context).await?;
-        return deploying::conclude(&outcome, context);
+        return applying::saved(&site, plan, &arguments.consent, context).await;
     }
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
-    for round in 1..=ROUNDS {
-        let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Deploy, context).await?;
-        deploying::show(&plan, context);
-        if plan.changes.is_empty() {
-            return Ok(());
-        }
-        deploying::guard(&plan, &arguments.consent)?;
-        if arguments.dry_run {
-            return Ok(());
-        }
-        deploying::ask(&plan, context)?;
-        // What was begun before shows only at its end what is still to be done.
-        let again = plan.changes.iter().any(|change| matches!(change.action, Action::Resume));
-        let outcome = deploying::apply(&site, plan, &arguments.consent, context).await?;
-        if !again || outcome.ending != Ending::Complete || round == ROUNDS {
-            return deploying::conclude(&outcome, context);
-        }
-        context.ui.status("what an earlier run had begun is at its end; looking again");
-    }
-    Ok(())
+    let (scope, consent, dry_run) = (&arguments.scope, &arguments.consent, arguments.dry_run);
+    let work = Work { site: &site, graph: &graph, purpose: Purpose::Deploy, scope, consent, dry_run };
+    applying::run(&work, context).await
 }

@@ -24,6 +24,7 @@ use crate::{
         selector::{Scope, Selector},
         shelf,
         site::{self, Opening, Site},
+        state::State,
         template, words,
     },
     project::{Origin, Project},
@@ -59,20 +60,20 @@ impl ScopeArguments {
 pub(super) struct ConsentArguments {
     /// The data of this resource may be lost: its address, in full
     #[arg(long, value_name = "ADDRESS")]
-    pub(super) allow_data_loss: Vec<String>,
+    pub(super) allow_data_loss: Vec<Address>,
     /// This resource, which holds no data, may be destroyed or exchanged: its address, or a selector
     #[arg(long, value_name = "SELECTOR")]
-    pub(super) allow_destroy: Vec<String>,
+    pub(super) allow_destroy: Vec<Selector>,
 }
 
 impl ConsentArguments {
     fn consent(&self) -> Consent {
-        Consent { data_loss: self.allow_data_loss.clone(), destroy: self.allow_destroy.clone() }
+        Consent { data_loss: self.data_may_go(), destroy: self.allow_destroy.clone() }
     }
 
-    /// The resources whose data may go. What is no address was refused by the consent already.
-    fn data_may_go(&self) -> BTreeSet<Address> {
-        self.allow_data_loss.iter().filter_map(|text| text.parse().ok()).collect()
+    /// The resources whose data may go.
+    pub(super) fn data_may_go(&self) -> BTreeSet<Address> {
+        self.allow_data_loss.iter().cloned().collect()
     }
 }
 
@@ -124,29 +125,40 @@ pub(super) async fn plan(
     purpose: Purpose,
     context: &Context,
 ) -> Result<Plan, CommandError> {
-    let work = async {
-        let stored = site.shelf.read().await.map_err(|error| shelf_error(&error))?;
-        for (cloud, why) in &stored.away {
-            context.ui.warn(format_args!("the state store of {cloud} does not answer ({why}); the others are enough"));
-        }
-        let scope = scope.scope();
-        let asked = |address: &Address| scope.covers(address);
-        let seen = refresh::look(site, graph, &stored.state, &asked, &context.interrupt).await;
-        let question = Question {
-            graph,
-            state: &stored.state,
-            seen: &seen,
-            scope: &scope,
-            purpose,
-            now_ms: site.clock.unix_ms(),
-            secrets: &site.hashes(&stored.state),
-        };
-        let plan = compare::plan(&question)
-            .map_err(|error| CommandError::of(Kind::Failed, &error).next_step(error.next_step()))?;
-        Ok(plan)
+    let stored = or_interrupted(site.shelf.read(), context).await?.map_err(|error| shelf_error(&error))?;
+    for (cloud, why) in &stored.away {
+        context.ui.warn(format_args!("the state store of {cloud} does not answer ({why}); the others are enough"));
+    }
+    plan_for(&stored.state, site, graph, scope, purpose, context).await
+}
+
+/// Looks at what is live, and compares it with a state that was read.
+pub(super) async fn plan_for(
+    state: &State,
+    site: &Site,
+    graph: &Graph,
+    scope: &ScopeArguments,
+    purpose: Purpose,
+    context: &Context,
+) -> Result<Plan, CommandError> {
+    let scope = scope.scope();
+    let asked = |address: &Address| scope.covers(address);
+    let seen = or_interrupted(refresh::look(site, graph, state, &asked, &context.interrupt), context).await?;
+    let question = Question {
+        graph,
+        state,
+        seen: &seen,
+        scope: &scope,
+        purpose,
+        now_ms: site.clock.unix_ms(),
+        secrets: &site.hashes(state),
     };
+    compare::plan(&question).map_err(|error| CommandError::of(Kind::Failed, &error).next_step(error.next_step()))
+}
+
+async fn or_interrupted<T>(work: impl Future<Output = T>, context: &Context) -> Result<T, CommandError> {
     tokio::select! {
-        result = work => result,
+        result = work => Ok(result),
         () = context.interrupt.cancelled() => {
             Err(CommandError::new(Kind::Interrupted, "interrupted while looking; nothing was changed"))
         }
@@ -168,6 +180,13 @@ pub(super) fn guard(plan: &Plan, consent: &ConsentArguments) -> CommandResult {
     consent::check(plan, &consent.consent()).map_err(|refused| consent_error(&refused))
 }
 
+/// Says what a run without `--dry-run` would refuse.
+pub(super) fn warn_of_guard(plan: &Plan, consent: &ConsentArguments, context: &Context) {
+    if let Err(refused) = consent::check(plan, &consent.consent()) {
+        context.ui.warn(format_args!("{refused}\n  next: {}", refused.next_step()));
+    }
+}
+
 /// Asks, unless nothing can go wrong or `--yes` was given.
 pub(super) fn ask(plan: &Plan, context: &Context) -> CommandResult {
     let question = format!("Do this ({} changes)?", plan.changes.len());
@@ -177,27 +196,7 @@ pub(super) fn ask(plan: &Plan, context: &Context) -> CommandResult {
     Err(CommandError::new(Kind::Guard, "nothing was done: the answer was no"))
 }
 
-/// Applies a plan that was consented to.
-pub(super) async fn apply(
-    site: &Site,
-    plan: Plan,
-    consent: &ConsentArguments,
-    context: &Context,
-) -> Result<Outcome, CommandError> {
-    apply::run(site, plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| apply_error(&error))
-}
-
-/// Applies a plan that deletes everything, and removes the places of the state when nothing is left.
-pub(super) async fn destroy(
-    site: &Site,
-    plan: Plan,
-    consent: &ConsentArguments,
-    context: &Context,
-) -> Result<Outcome, CommandError> {
-    apply::destroy(site, plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| apply_error(&error))
-}
-
-fn apply_error(error: &apply::Error) -> CommandError {
+pub(super) fn apply_error(error: &apply::Error) -> CommandError {
     let kind = if error.is_guard() { Kind::Guard } else { Kind::Failed };
     with_step(CommandError::of(kind, error), error.next_step())
 }
@@ -266,7 +265,7 @@ pub(super) fn conclude(outcome: &Outcome, context: &Context) -> CommandResult {
         *counts.entry(done.doing.past()).or_default() += 1;
     }
     let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
-    let done = if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") };
+    let done = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };
     for place in &outcome.removed {
         context.ui.result(format_args!("The state is gone too: {place}"));
     }

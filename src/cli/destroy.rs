@@ -2,6 +2,7 @@
 
 use super::{
     CommandResult, Context,
+    applying::{self, Work},
     deploying::{self, ConsentArguments, ScopeArguments},
 };
 use crate::deploy::compare::Purpose;
@@ -31,16 +32,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let project = deploying::project(context)?;
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
-    let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Destroy, context).await?;
-    deploying::show(&plan, context);
-    if arguments.dry_run {
-        return Ok(());
-    }
-    deploying::guard(&plan, &arguments.consent)?;
-    if !plan.changes.is_empty() {
-        deploying::ask(&plan, context)?;
-    }
-    // Also with nothing to destroy: the places of an empty state are still to be removed.
-    let outcome = deploying::destroy(&site, plan, &arguments.consent, context).await?;
-    deploying::conclude(&outcome, context)
+    let (scope, consent, dry_run) = (&arguments.scope, &arguments.consent, arguments.dry_run);
+    let work = Work { site: &site, graph: &graph, purpose: Purpose::Destroy, scope, consent, dry_run };
+    applying::run(&work, context).await
 }

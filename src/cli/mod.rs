@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments beside its run.
 
 mod adopt;
+mod applying;
 mod ci;
 mod completions;
 mod context;

@@ -1,17 +1,20 @@
 //! What a person must have agreed to before a plan is applied.
 
+use std::collections::BTreeSet;
+
 use super::{
     plan::{Action, Plan, Planned},
     selector::Selector,
 };
+use crate::cloud::control::Address;
 
 /// What was agreed to, from the flags.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Consent {
     /// `--allow-data-loss`: addresses, each written out.
-    pub data_loss: Vec<String>,
+    pub data_loss: BTreeSet<Address>,
     /// `--allow-destroy`: addresses or selectors.
-    pub destroy: Vec<String>,
+    pub destroy: Vec<Selector>,
 }
 
 /// What nobody has agreed to.
@@ -48,16 +51,15 @@ impl Refused {
 /// # Errors
 /// Everything that was not, with the flags to copy.
 pub fn check(plan: &Plan, consent: &Consent) -> Result<(), Refused> {
-    let selectors: Vec<Selector> = consent.destroy.iter().filter_map(|text| text.parse().ok()).collect();
     let mut refused = Refused { data: Vec::new(), others: Vec::new() };
     for change in &plan.changes {
-        let address = change.address.to_string();
+        let address = &change.address;
         if !change.loses.is_empty() {
-            if !consent.data_loss.contains(&address) {
-                refused.data.push((address, change.loses.clone()));
+            if !consent.data_loss.contains(address) {
+                refused.data.push((address.to_string(), change.loses.clone()));
             }
-        } else if destroys(change) && !selectors.iter().any(|selector| selector.matches(&change.address)) {
-            refused.others.push(address);
+        } else if destroys(change) && !consent.destroy.iter().any(|selector| selector.matches(address)) {
+            refused.others.push(address.to_string());
         }
     }
     refused.data.sort();

@@ -120,6 +120,11 @@ impl Ui {
         Progress::new(&self.bars, what, steps)
     }
 
+    /// Whether ordinary questions are answered with yes, and nobody is asked.
+    pub fn says_yes(&self) -> bool {
+        self.options.yes
+    }
+
     /// Asks a question that `--yes` may answer.
     ///
     /// # Errors

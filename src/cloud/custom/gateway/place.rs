@@ -99,7 +99,11 @@ impl Place {
             return Err(invalid("the folder of a host has a name that cannot be used"));
         }
         let at = match wish.via {
-            Via::Files | Via::Process => At::Folder(dir.join(&folder)),
+            Via::Files | Via::Process => {
+                // A gateway runs in this folder, so nothing that it is given may depend on where wildcam was called.
+                let folder = std::path::absolute(dir.join(&folder));
+                At::Folder(folder.map_err(|error| invalid(format!("the folder of a host: {error}")))?)
+            }
             Via::Systemd | Via::Ssh => {
                 let plain = folder.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_plain));
                 if !plain {
@@ -141,7 +145,7 @@ impl Place {
         match (&self.at, &self.ssh) {
             (At::Unit(_), Some(ssh)) => format!("{ssh}:{}", self.folder),
             (At::Unit(_), None) => self.folder.clone(),
-            (At::Folder(path), _) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+            (At::Folder(path), _) => path.display().to_string(),
         }
     }
 
