@@ -21,13 +21,13 @@ use crate::{
     support::peers,
 };
 
-const ADMIN_PASSWORD: &str = "p@ss/word:%41 #1";
+pub(crate) const ADMIN_PASSWORD: &str = "p@ss/word:%41 #1";
 
 /// A server of its own, which ends with this value.
-struct Postgres {
+pub(crate) struct Postgres {
     child: Child,
-    port: u16,
-    authority: String,
+    pub(crate) port: u16,
+    pub(crate) authority: String,
 }
 
 impl Drop for Postgres {
@@ -68,7 +68,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn postgres(setting: &Setting) -> Option<Postgres> {
+pub(crate) fn postgres(setting: &Setting) -> Option<Postgres> {
     use std::os::unix::fs::{PermissionsExt, chown};
     let program = peers::require("postgres")?;
     // Where somebody else than root may reach it, whatever folder this is built in.
@@ -127,7 +127,7 @@ fn postgres(setting: &Setting) -> Option<Postgres> {
 }
 
 /// A password as it stands in an address.
-fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
@@ -141,7 +141,13 @@ fn site(setting: &mut Setting, server: &Postgres, user: &str, password: &str, qu
 }
 
 /// Runs statements as somebody, without TLS.
-async fn run(server: &Postgres, user: &str, password: &str, database: &str, sql: &str) -> Result<(), String> {
+pub(crate) async fn run(
+    server: &Postgres,
+    user: &str,
+    password: &str,
+    database: &str,
+    sql: &str,
+) -> Result<(), String> {
     let mut config = tokio_postgres::Config::new();
     config.host("127.0.0.1").port(server.port).user(user).password(password).dbname(database);
     let (client, connection) = config.connect(NoTls).await.map_err(|error| error.to_string())?;

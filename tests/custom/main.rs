@@ -9,7 +9,11 @@
 mod support;
 
 mod buckets;
+#[path = "../gateway/support.rs"]
+#[allow(dead_code, reason = "the gateway's own tests use the rest of it")]
+mod camera;
 mod databases;
+mod deployed;
 mod gateways;
 mod hostile;
 mod machines;

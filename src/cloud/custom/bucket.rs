@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{
     super::{
         control::{Change, Failure, FailureKind, Listed, Live, Owner, Wanted},
-        s3::{Made, S3, S3Error, Sub, is_bucket_name},
+        s3::{Made, Node, S3, S3Error, Sub, is_bucket_name},
     },
     marks::{MARKER, Marks},
     properties,
@@ -214,8 +214,28 @@ fn kept(marks: &Marks, in_object: bool) -> Marks {
     if in_object { marks.clone() } else { Marks::default().asking(marks.asked.clone()) }
 }
 
+/// Takes the default retention away. Returns what it was, for whoever puts it back.
+async fn lift_retention(s3: &S3, bucket: &str) -> Result<Option<Node>, S3Error> {
+    let lock = match s3.configuration(bucket, Sub::ObjectLock).await {
+        Ok(lock) => lock.filter(|document| settings::read(Sub::ObjectLock, document).is_some()),
+        Err(error) if error.is_unsupported() => None,
+        Err(error) => return Err(error),
+    };
+    if let (Some(_), Some(off)) = (&lock, settings::off(Sub::ObjectLock)) {
+        s3.configure(bucket, Sub::ObjectLock, &off).await?;
+    }
+    Ok(lock)
+}
+
+/// Writes the marker object. A retention would hold it like a backup, and with it the bucket of whoever destroys one that is
+/// empty, so it is lifted for this write; a run that dies in between shows as drift of the retention.
 async fn put_marker(s3: &S3, bucket: &str, marks: &Marks) -> Result<(), Failure> {
-    Ok(s3.put_small(bucket, MARKER, marks.text().as_bytes()).await?)
+    let lock = lift_retention(s3, bucket).await?;
+    let written = s3.put_small(bucket, MARKER, marks.text().as_bytes()).await;
+    if let Some(lock) = lock {
+        s3.configure(bucket, Sub::ObjectLock, &lock).await?;
+    }
+    Ok(written?)
 }
 
 /// An error, unless the store cannot do it and the template says that it need not.
@@ -302,27 +322,32 @@ pub(super) async fn update(s3: &S3, live: &Live, wanted: &Wanted, changes: &[Cha
     read(s3, &live.region, &live.id).await
 }
 
-/// Deletes a bucket; with `empty` everything in it first.
+/// Deletes a bucket; with `empty` everything in it first, as far as no retention holds it.
 pub(super) async fn delete(s3: &S3, bucket: &str, empty: bool) -> Result<(), Failure> {
     if !s3.has_bucket(bucket).await? {
         return Err(missing(bucket));
     }
     if empty {
-        s3.empty(bucket).await?;
-    } else {
-        // The marker is ours, in however many versions, and no data.
-        loop {
-            let entries = s3.entries(bucket, 1000).await?;
-            if entries.iter().any(|entry| entry.key != MARKER) {
-                let message = format!("the bucket {bucket} is not empty");
-                return Err(Failure::new(FailureKind::Protected, "s3:DeleteBucket", message)
-                    .next_step("name it in --allow-data-loss to lose what lies in it"));
-            }
-            if entries.is_empty() {
-                break;
-            }
-            s3.delete_entries(bucket, &entries, false).await?;
+        s3.abort_uploads(bucket).await?;
+    }
+    // The marker is ours, in however many versions, and no data. It goes last: while anything else stands, the bucket is ours.
+    let marker = loop {
+        let entries = s3.entries(bucket, 1000).await?;
+        let (marker, data): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == MARKER);
+        if data.is_empty() {
+            break marker;
         }
+        if !empty {
+            let message = format!("the bucket {bucket} is not empty");
+            return Err(Failure::new(FailureKind::Protected, "s3:DeleteBucket", message)
+                .next_step("name it in --allow-data-loss to lose what lies in it"));
+        }
+        s3.delete_entries(bucket, &data, false).await?;
+    };
+    if !marker.is_empty() {
+        // Some stores hold everything by the bucket's default, whenever it was written.
+        lift_retention(s3, bucket).await?;
+        s3.delete_entries(bucket, &marker, false).await?;
     }
     Ok(s3.delete_bucket(bucket).await?)
 }

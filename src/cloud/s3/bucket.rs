@@ -309,7 +309,11 @@ impl S3 {
         Ok(answer.header("date").map(str::to_owned))
     }
 
-    async fn abort_uploads(&self, bucket: &str) -> Result<(), S3Error> {
+    /// Ends every upload in parts that is open.
+    ///
+    /// # Errors
+    /// When a call failed.
+    pub(in crate::cloud) async fn abort_uploads(&self, bucket: &str) -> Result<(), S3Error> {
         const CALL: &str = "s3:ListMultipartUploads";
         for _ in 0..MOST_PAGES {
             let page = match self.send_xml(Call::new(CALL, Method::GET, Some(bucket)).ask("uploads", "")).await {
