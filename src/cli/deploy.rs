@@ -6,7 +6,13 @@ use super::{
     CommandError, CommandResult, Context, Kind,
     deploying::{self, ConsentArguments, ScopeArguments},
 };
-use crate::deploy::{apply::Ending, compare::Purpose, plan::Action};
+use crate::deploy::{
+    apply::{Ending, Outcome, Run},
+    compare::Purpose,
+    graph::Graph,
+    plan::Action,
+    site::Site,
+};
 
 const EXAMPLES: &str = "Examples:
   wildcam deploy                     shows the plan, asks, and does it
@@ -47,6 +53,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
                 "a saved plan is applied whole: --only belongs to wildcam plan",
             ));
         }
+        // Before the plan is shown: a wrong name would be found out only when it is applied.
+        deploying::known_clouds(&project, &arguments.scope)?;
         let plan = deploying::read_plan(path)?;
         let mut scope = arguments.scope.clone();
         if scope.without.is_empty() {
@@ -64,6 +72,11 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     }
     let graph = deploying::graph(&project)?;
     let site = deploying::open(project, &arguments.scope, context).await?;
+    if context.ui.says_yes() && !arguments.dry_run {
+        let run = deploying::begin(&site, context).await?;
+        let came = at_once(&run, &site, &graph, arguments, context).await;
+        return deploying::conclude(&deploying::end(run, came).await?, context);
+    }
     for round in 1..=ROUNDS {
         let plan = deploying::plan(&site, &graph, &arguments.scope, Purpose::Deploy, context).await?;
         deploying::show(&plan, context);
@@ -84,4 +97,39 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         context.ui.status("what an earlier run had begun is at its end; looking again");
     }
     Ok(())
+}
+
+/// Everything under one lease: nobody is asked, so it is held for no longer than the work takes, nothing moves between the
+/// look and the deed, and a second deploy waits for its turn.
+async fn at_once(
+    run: &Run<'_>,
+    site: &Site,
+    graph: &Graph,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
+    let mut outcome = deploying::resume(run, context).await?;
+    // Where the end of something is not known yet the rest need not wait: the plan has it once more.
+    for _ in 0..ROUNDS {
+        if matches!(outcome.ending, Ending::Interrupted | Ending::Credentials) {
+            break;
+        }
+        let state = run.state();
+        let plan = deploying::plan_from(site, graph, &state, &arguments.scope, Purpose::Deploy, context).await?;
+        let again = plan.changes.iter().any(|change| matches!(change.action, Action::Resume));
+        deploying::show(&plan, context);
+        if plan.changes.is_empty() && state.leftovers.is_empty() {
+            // What failed on the way to its end stands by now as it should.
+            outcome = Outcome { ending: Ending::Complete, failed: Vec::new(), skipped: Vec::new(), ..outcome };
+            break;
+        }
+        deploying::guard(&plan, &arguments.consent)?;
+        let next = deploying::apply_under(run, &plan, &arguments.consent, context).await?;
+        outcome.done.extend(next.done);
+        outcome = Outcome { done: outcome.done, ..next };
+        if !again || outcome.ending != Ending::Complete {
+            break;
+        }
+    }
+    Ok(outcome)
 }

@@ -14,7 +14,7 @@ use super::{CommandError, CommandResult, Context, Kind, open::variable};
 use crate::{
     cloud::control::Address,
     deploy::{
-        apply::{self, Ending, Outcome},
+        apply::{self, Ending, Outcome, Run},
         compare::{self, Purpose, Question},
         consent::{self, Consent},
         event::{Doing, Event, Listener},
@@ -24,6 +24,7 @@ use crate::{
         selector::{Scope, Selector},
         shelf,
         site::{self, Opening, Site},
+        state::State,
         template, words,
     },
     project::{Origin, Project},
@@ -124,27 +125,51 @@ pub(super) async fn plan(
     purpose: Purpose,
     context: &Context,
 ) -> Result<Plan, CommandError> {
-    let work = async {
+    let read = async {
         let stored = site.shelf.read().await.map_err(|error| shelf_error(&error))?;
         for (cloud, why) in &stored.away {
             context.ui.warn(format_args!("the state store of {cloud} does not answer ({why}); the others are enough"));
         }
+        Ok(stored.state)
+    };
+    let state = unless_interrupted(read, context).await?;
+    plan_from(site, graph, &state, scope, purpose, context).await
+}
+
+/// Looks at what is live, and compares it with a state that was read before.
+pub(super) async fn plan_from(
+    site: &Site,
+    graph: &Graph,
+    state: &State,
+    scope: &ScopeArguments,
+    purpose: Purpose,
+    context: &Context,
+) -> Result<Plan, CommandError> {
+    let work = async {
         let scope = scope.scope();
         let asked = |address: &Address| scope.covers(address);
-        let seen = refresh::look(site, graph, &stored.state, &asked, &context.interrupt).await;
+        let seen = refresh::look(site, graph, state, &asked, &context.interrupt).await;
         let question = Question {
             graph,
-            state: &stored.state,
+            state,
             seen: &seen,
             scope: &scope,
             purpose,
             now_ms: site.clock.unix_ms(),
-            secrets: &site.hashes(&stored.state),
+            secrets: &site.hashes(state),
         };
         let plan = compare::plan(&question)
             .map_err(|error| CommandError::of(Kind::Failed, &error).next_step(error.next_step()))?;
         Ok(plan)
     };
+    unless_interrupted(work, context).await
+}
+
+/// What is only looked at can be left at any moment.
+async fn unless_interrupted<T>(
+    work: impl Future<Output = Result<T, CommandError>>,
+    context: &Context,
+) -> Result<T, CommandError> {
     tokio::select! {
         result = work => result,
         () = context.interrupt.cancelled() => {
@@ -163,6 +188,18 @@ fn terminal_width() -> usize {
     100
 }
 
+/// Refuses to leave out a cloud that is not there, before anything is opened.
+pub(super) fn known_clouds(project: &Project, scope: &ScopeArguments) -> CommandResult {
+    let clouds = &project.settings.clouds;
+    match scope.without.iter().find(|name| !clouds.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = clouds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(site_error(&site::Error::UnknownCloud { name: name.clone(), known }))
+        }
+    }
+}
+
 /// Refuses a plan that loses what was not named.
 pub(super) fn guard(plan: &Plan, consent: &ConsentArguments) -> CommandResult {
     consent::check(plan, &consent.consent()).map_err(|refused| consent_error(&refused))
@@ -175,6 +212,34 @@ pub(super) fn ask(plan: &Plan, context: &Context) -> CommandResult {
         return Ok(());
     }
     Err(CommandError::new(Kind::Guard, "nothing was done: the answer was no"))
+}
+
+/// Takes the lease of the state, waiting for whoever has it.
+pub(super) async fn begin<'a>(site: &'a Site, context: &Context) -> Result<Run<'a>, CommandError> {
+    Run::begin(site, "a deploy", &context.interrupt).await.map_err(|error| apply_error(&error))
+}
+
+/// Follows to its end what earlier runs began, under a lease that is held.
+pub(super) async fn resume(run: &Run<'_>, context: &Context) -> Result<Outcome, CommandError> {
+    run.resume(&context.interrupt).await.map_err(|error| apply_error(&error))
+}
+
+/// Applies a plan that was consented to, under a lease that is held.
+pub(super) async fn apply_under(
+    run: &Run<'_>,
+    plan: &Plan,
+    consent: &ConsentArguments,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
+    run.apply(plan, &consent.data_may_go(), &context.interrupt).await.map_err(|error| apply_error(&error))
+}
+
+/// Gives the lease back, whatever came of the run.
+pub(super) async fn end(run: Run<'_>, came: Result<Outcome, CommandError>) -> Result<Outcome, CommandError> {
+    let ended = run.end().await;
+    let outcome = came?;
+    let state = ended.map_err(|error| apply_error(&error))?;
+    Ok(Outcome { serial: state.serial, ..outcome })
 }
 
 /// Applies a plan that was consented to.

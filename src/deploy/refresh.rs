@@ -157,9 +157,7 @@ async fn known(
     }
     let mut reads: Vec<BoxFuture<'_, (Address, Look)>> = Vec::new();
     for (address, entry) in unread {
-        let look = async move {
-            (address.clone(), is_or_gone(site, group, &entry.id, stop).await)
-        };
+        let look = async move { (address.clone(), is_or_gone(site, group, &entry.id, stop).await) };
         reads.push(look.boxed());
     }
     let mut reads = stream::iter(reads).buffer_unordered(AT_A_TIME);

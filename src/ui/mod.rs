@@ -120,6 +120,12 @@ impl Ui {
         Progress::new(&self.bars, what, steps)
     }
 
+    /// Whether `--yes` was given.
+    #[must_use]
+    pub const fn says_yes(&self) -> bool {
+        self.options.yes
+    }
+
     /// Asks a question that `--yes` may answer.
     ///
     /// # Errors

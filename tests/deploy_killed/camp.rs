@@ -34,7 +34,7 @@ pub(crate) struct Camp {
     pub(crate) azure: arm::Fake,
     pub(crate) google: google::Fake,
     pub(crate) buckets: Store,
-    pub(crate) _blobs: Store,
+    pub(crate) blobs: Store,
     pub(crate) front: Front,
     pub(crate) steps: Shared,
 }
@@ -93,7 +93,7 @@ impl Camp {
             front.url,
         );
         fs::write(project.join("wildcam.toml"), text).expect("wildcam.toml");
-        Self { folder, aws, azure, google, buckets, _blobs: blobs, front, steps }
+        Self { folder, aws, azure, google, buckets, blobs, front, steps }
     }
 
     /// Changes a template of the project.

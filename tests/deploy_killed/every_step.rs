@@ -64,7 +64,8 @@ async fn a_deploy_killed_at_any_step_and_killed_again_ends_as_if_it_had_never_be
     };
     let points = all.into_iter().flat_map(|step| [(step, Moment::Before), (step, Moment::After)]);
     let points: Arc<Vec<(usize, Moment)>> = Arc::new(points.collect());
-    let (next, tally, wanted) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Tally::default())), Arc::new(wanted));
+    let (next, tally, wanted) =
+        (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Tally::default())), Arc::new(wanted));
     let mut workers = JoinSet::new();
     for _ in 0..AT_A_TIME {
         let (points, next, tally, wanted) =
@@ -89,7 +90,12 @@ async fn a_deploy_killed_at_any_step_and_killed_again_ends_as_if_it_had_never_be
                     }
                 }
                 if (tally.points + tally.beyond) % 50 == 0 {
-                    eprintln!("{} killed, {} of them twice; {} failed", tally.points, tally.twice, tally.failures.len());
+                    eprintln!(
+                        "{} killed, {} of them twice; {} failed",
+                        tally.points,
+                        tally.twice,
+                        tally.failures.len()
+                    );
                 }
             }
         });
@@ -140,7 +146,13 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
     let trap = Trap { step, moment, blow: Blow::Kill };
     let mut told = vec![deploy(&camp, Some(trap), &mut point).await];
     point.struck = camp.steps.has_struck();
-    if point.struck {
+    if point.struck && random.below(4) == 0 {
+        // Somebody looks at what is left and saves the plan, and has exactly that done.
+        camp.run(&["plan", "-o", "rest.plan"], None).await.expect_code(0);
+        told.push(camp.run(&["deploy", "rest.plan"], None).await);
+        assert_eq!(told.last().expect("a run").code, Some(0), "{}", all(&told));
+        told.push(deploy(&camp, None, &mut point).await);
+    } else if point.struck {
         let moment = if random.below(2) == 0 { Moment::Before } else { Moment::After };
         let again = Trap { step: 1 + random.below(SECOND) as usize, moment, blow: Blow::Kill };
         told.push(deploy(&camp, Some(again), &mut point).await);
@@ -158,7 +170,9 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
     });
     match seen.await {
         Ok(seen) => picture::same(&seen, wanted, &all(&told)),
-        Err(error) => panic!("{}\n{}", error.try_into_panic().map_or_else(|e| e.to_string(), |p| said(&*p)), all(&told)),
+        Err(error) => {
+            panic!("{}\n{}", error.try_into_panic().map_or_else(|e| e.to_string(), |p| said(&*p)), all(&told))
+        }
     }
     point
 }
@@ -167,7 +181,8 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
 async fn deploy(camp: &Camp, trap: Option<Trap>, point: &mut Point) -> Output {
     let mut output = camp.run(&["deploy", "--yes"], trap).await;
     for _ in 0..3 {
-        if output.code == Some(1) && !camp.steps.has_struck() && output.stderr.contains("lease of this deploy was lost") {
+        if output.code == Some(1) && !camp.steps.has_struck() && output.stderr.contains("lease of this deploy was lost")
+        {
             point.leases_lost += 1;
             output = camp.run(&["deploy", "--yes"], None).await;
         }
@@ -177,7 +192,8 @@ async fn deploy(camp: &Camp, trap: Option<Trap>, point: &mut Point) -> Output {
 
 fn all(told: &[Output]) -> String {
     let one = |(number, output): (usize, &Output)| {
-        format!("-- run {}: {:?} --\n{}\n{}", number + 1, output.code, output.stdout, output.stderr)
+        let rest: Vec<&str> = output.stdout.lines().rev().take(4).collect();
+        format!("-- run {}: {:?} --\n{}\n{}", number + 1, output.code, rest.join("\n"), output.stderr)
     };
     told.iter().enumerate().map(one).collect::<Vec<_>>().join("\n")
 }

@@ -9,8 +9,8 @@ use super::{
     google,
 };
 
-/// What a provider numbers, counts or dates by itself.
-const PASSING: [&str; 6] = ["etag", "eTag", "fingerprint", "uniqueId", "nextRotationTime", "metageneration"];
+/// What a provider numbers, counts or dates by itself, and the hashes of secrets, whose key is the state's own.
+const PASSING: [&str; 7] = ["etag", "eTag", "fingerprint", "uniqueId", "nextRotationTime", "metageneration", "hash"];
 
 /// Everything that stands, by what it is.
 pub(crate) type Picture = BTreeMap<String, String>;
@@ -25,7 +25,7 @@ pub(crate) async fn take(camp: &Camp) -> Picture {
     assert!(unsettled.is_empty(), "not settled: {unsettled:?}");
     once(camp);
     nothing_beside(camp, &state);
-    let names = Names::new(&state);
+    let names = Names::new(camp, &state);
     let mut picture = Picture::new();
     for resource in camp.aws.resources() {
         let key = format!("{} {} {}", resource.kind, resource.region, resource.id);
@@ -59,7 +59,8 @@ fn once(camp: &Camp) {
     let counts = aws.iter().map(|(name, count)| (name, *count));
     let counts = counts.chain(azure.iter().map(|(name, count)| (name, *count as usize)));
     let counts = counts.chain(google.iter().map(|(name, count)| (name, *count as usize)));
-    let twice: Vec<_> = counts.chain(buckets.iter().map(|(name, count)| (name, *count))).filter(|(_, n)| *n != 1).collect();
+    let twice: Vec<_> =
+        counts.chain(buckets.iter().map(|(name, count)| (name, *count))).filter(|(_, n)| *n != 1).collect();
     assert!(twice.is_empty(), "not made once: {twice:?}");
     assert_eq!(aws.len(), camp.aws.resources().len(), "{aws:?}");
     assert_eq!(azure.len(), camp.azure.resources().len(), "{azure:?}");
@@ -109,12 +110,12 @@ fn without_passing(value: Value) -> Value {
     }
 }
 
-/// Ids that the providers make up, and the addresses that stand for them.
+/// Ids that the providers make up, and the addresses that stand for them; and the ports of this machine.
 struct Names(Vec<(String, String)>);
 
 impl Names {
-    fn new(state: &BTreeMap<String, Value>) -> Self {
-        let mut names = Vec::new();
+    fn new(camp: &Camp, state: &BTreeMap<String, Value>) -> Self {
+        let mut names = vec![(camp.blobs.url.clone(), "<blobs>".to_owned())];
         for (address, entry) in state {
             let id = text(&entry["id"]);
             // Only these are made up; the others are names that the templates chose.

@@ -173,11 +173,12 @@ impl Steps {
             tokio::time::sleep(Duration::from_millis(1)).await;
         };
         let id = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process id");
+        // Before the blow: whoever waits for the end of the process asks right after it.
+        self.lock().struck = true;
         kill_process(id, signal).expect("a signal to the program that this test started");
         while !is_still(process) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        self.lock().struck = true;
     }
 }
 
