@@ -18,14 +18,14 @@ use super::{
     support::Output,
 };
 
-/// Deploys under way at a time; most of them wait for a lease to expire.
-const AT_A_TIME: usize = 6;
+/// Projects at a time, where a part of the steps is tried and where all are; most of them wait for a lease to expire.
+const AT_A_TIME: [usize; 2] = [8, 20];
 /// Of each pair of moments so many steps are tried where not all of them are.
 const PART: usize = 8;
 /// How long a dead deploy keeps the next one waiting: the least that a project may choose.
 const LEASE: &str = "5s";
-/// A second kill comes within so many steps of the first going on.
-const SECOND: u64 = 80;
+/// A deploy that goes on has at least so many steps, for sealing, folding and closing.
+const LEAST: usize = 20;
 
 /// What happened at all points together.
 #[derive(Default)]
@@ -67,14 +67,14 @@ async fn a_deploy_killed_at_any_step_and_killed_again_ends_as_if_it_had_never_be
     let (next, tally, wanted) =
         (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Tally::default())), Arc::new(wanted));
     let mut workers = JoinSet::new();
-    for _ in 0..AT_A_TIME {
+    for _ in 0..AT_A_TIME[usize::from(soak)] {
         let (points, next, tally, wanted) =
             (Arc::clone(&points), Arc::clone(&next), Arc::clone(&tally), Arc::clone(&wanted));
         workers.spawn(async move {
             while let Some(&(step, moment)) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let wanted = Arc::clone(&wanted);
                 // In a task of its own, so that what fails there does not end the others.
-                let one = tokio::spawn(async move { point(step, moment, seed, &wanted).await }).await;
+                let one = tokio::spawn(async move { point(step, moment, (seed, steps), &wanted).await }).await;
                 let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                 match one {
                     Ok(point) => {
@@ -138,7 +138,7 @@ async fn unchanged(camp: &Camp) {
 }
 
 /// One deploy, killed at a step, gone on with, killed again, and gone on with to its end.
-async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Point {
+async fn point(step: usize, moment: Moment, (seed, steps): (u64, usize), wanted: &Picture) -> Point {
     let own = seed.wrapping_mul(1_000_003).wrapping_add((step * 2 + usize::from(moment == Moment::After)) as u64);
     let random = Random::seeded(own);
     let camp = Camp::pitch(own % 1000 + 1, LEASE).await;
@@ -146,7 +146,7 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
     let trap = Trap { step, moment, blow: Blow::Kill };
     let mut told = vec![deploy(&camp, Some(trap), &mut point).await];
     point.struck = camp.steps.has_struck();
-    if point.struck && random.below(4) == 0 {
+    if point.struck && random.below(10) == 0 {
         // Somebody looks at what is left and saves the plan, and has exactly that done.
         camp.run(&["plan", "-o", "rest.plan"], None).await.expect_code(0);
         told.push(camp.run(&["deploy", "rest.plan"], None).await);
@@ -154,7 +154,8 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
         told.push(deploy(&camp, None, &mut point).await);
     } else if point.struck {
         let moment = if random.below(2) == 0 { Moment::Before } else { Moment::After };
-        let again = Trap { step: 1 + random.below(SECOND) as usize, moment, blow: Blow::Kill };
+        let left = LEAST + steps.saturating_sub(step) * 3 / 4;
+        let again = Trap { step: 1 + random.below(left as u64) as usize, moment, blow: Blow::Kill };
         told.push(deploy(&camp, Some(again), &mut point).await);
         point.twice = camp.steps.has_struck();
     }
@@ -164,9 +165,8 @@ async fn point(step: usize, moment: Moment, seed: u64, wanted: &Picture) -> Poin
     let last = told.last().expect("a run");
     assert_eq!(last.code, Some(0), "{}", all(&told));
     let seen = tokio::spawn(async move {
-        let seen = picture::take(&camp).await;
         camp.run(&["plan", "--exit-code"], None).await.expect_code(0);
-        seen
+        picture::take(&camp).await
     });
     match seen.await {
         Ok(seen) => picture::same(&seen, wanted, &all(&told)),
