@@ -107,13 +107,18 @@ async fn rounds(run: &Run<'_>, work: &Work<'_>, plan: Plan, context: &Context) -
         };
         let mut outcome = outcome.map_err(|error| apply_error(&error))?;
         before.append(&mut outcome.done);
-        let again = follows(&plan) && outcome.ending == Ending::Complete && round < ROUNDS;
-        if !again || !context.ui.says_yes() {
+        let goes_on = matches!(outcome.ending, Ending::Complete | Ending::Incomplete);
+        if !(follows(&plan) && goes_on && round < ROUNDS && context.ui.says_yes()) {
             return Ok(Outcome { done: before, ..outcome });
         }
         round += 1;
-        context.ui.status("what an earlier run had begun is at its end; looking again");
+        context.ui.status("what an earlier run had begun was followed as far as it goes; looking again");
         plan = plan_again(run, work, context).await?;
+        if plan.changes.is_empty() {
+            // What failed on the way to its end stands by now as it should.
+            let (failed, skipped) = (Vec::new(), Vec::new());
+            return Ok(Outcome { ending: Ending::Complete, done: before, failed, skipped, ..outcome });
+        }
     }
 }
 

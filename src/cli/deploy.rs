@@ -45,6 +45,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
                 "a saved plan is applied whole: --only belongs to wildcam plan",
             ));
         }
+        // Before the plan is shown: a wrong name would be found out only when it is applied.
+        deploying::known_clouds(&project, &arguments.scope)?;
         let plan = deploying::read_plan(path)?;
         let mut scope = arguments.scope.clone();
         if scope.without.is_empty() {

@@ -175,6 +175,18 @@ fn terminal_width() -> usize {
     100
 }
 
+/// Refuses to leave out a cloud that is not there, before anything is opened.
+pub(super) fn known_clouds(project: &Project, scope: &ScopeArguments) -> CommandResult {
+    let clouds = &project.settings.clouds;
+    match scope.without.iter().find(|name| !clouds.contains_key(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let known = clouds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(site_error(&site::Error::UnknownCloud { name: name.clone(), known }))
+        }
+    }
+}
+
 /// Refuses a plan that loses what was not named.
 pub(super) fn guard(plan: &Plan, consent: &ConsentArguments) -> CommandResult {
     consent::check(plan, &consent.consent()).map_err(|refused| consent_error(&refused))

@@ -103,7 +103,22 @@ impl Calls {
         slot: Slot,
         call: BoxFuture<'_, Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        self.act(about, slot, &|| true, call).await
+    }
+
+    /// As [`Calls::once`], and the call is not made where `may` has come to say no while it waited for its turn: a process
+    /// that was suspended there wakes up when another has long taken over.
+    pub(crate) async fn act<T>(
+        &self,
+        about: About<'_>,
+        slot: Slot,
+        may: &(dyn Fn() -> bool + Send + Sync),
+        call: BoxFuture<'_, Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         self.pace.take(about.cloud, about.kind).await;
+        if !may() {
+            return Err(Failure::new(FailureKind::Unreachable, "stop", "the run was stopped before the call"));
+        }
         self.made.fetch_add(1, Ordering::Relaxed);
         let result = call.await;
         match &result {

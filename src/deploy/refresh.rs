@@ -19,7 +19,10 @@ use super::{
     site::Site,
     state::{Entry, State},
 };
-use crate::cloud::control::{Address, Failure, FailureKind, Listed, Live, Wanted};
+use crate::{
+    cloud::control::{Address, Failure, FailureKind, Listed, Live, Wanted},
+    net::retry::Dense,
+};
 
 /// So many questions are prepared at a time; how many are under way in a cloud is bounded elsewhere.
 const AT_A_TIME: usize = 512;
@@ -154,14 +157,7 @@ async fn known(
     }
     let mut reads: Vec<BoxFuture<'_, (Address, Look)>> = Vec::new();
     for (address, entry) in unread {
-        let look = async move {
-            let look = match read(site, group, &entry.id, stop).await {
-                Ok(live) => Look::Is(live),
-                Err(failure) if failure.kind == FailureKind::NotFound => Look::Gone,
-                Err(failure) => Look::Failed(failure),
-            };
-            (address.clone(), look)
-        };
+        let look = async move { (address.clone(), is_or_gone(site, group, &entry.id, stop).await) };
         reads.push(look.boxed());
     }
     let mut reads = stream::iter(reads).buffer_unordered(AT_A_TIME);
@@ -169,6 +165,23 @@ async fn known(
         looks.push(look);
     }
     looks
+}
+
+/// Whether what the state knows still stands. What a run made a moment ago may not show in a first read, and what is taken
+/// for gone is made anew, so only several reads in a row say that something is gone.
+async fn is_or_gone(site: &Site, group: Group<'_>, id: &str, stop: &CancellationToken) -> Look {
+    for pause in [true, true, true, false] {
+        match read(site, group, id, stop).await {
+            Ok(live) => return Look::Is(live),
+            Err(failure) if failure.kind != FailureKind::NotFound => return Look::Failed(failure),
+            Err(_) if !pause => break,
+            Err(_) => tokio::select! {
+                () = tokio::time::sleep(Dense::PROPAGATION.wait(site.calls.random())) => {}
+                () = stop.cancelled() => break,
+            },
+        }
+    }
+    Look::Gone
 }
 
 async fn list(site: &Site, group: Group<'_>, stop: &CancellationToken) -> Result<Vec<Listed>, Failure> {

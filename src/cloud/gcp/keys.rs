@@ -50,7 +50,11 @@ pub(super) async fn create(gcp: &Gcp, kind: &Kind, wanted: &Wanted, token: &str)
     };
     let id = gcp.id(kind, &wanted)?;
     let path = Gcp::path(kind, &id);
-    let answer = gcp.ask(&Ask::new("cloudkms.cryptoKeys.get", kind.service, Method::GET, &path)).await?;
+    let answer = match gcp.ask(&Ask::new("cloudkms.cryptoKeys.get", kind.service, Method::GET, &path)).await {
+        // One that an earlier try made a moment ago may not show yet.
+        Err(failure) if failure.kind == FailureKind::NotFound => return Err(refused),
+        other => other?,
+    };
     let useless = is_useless(&answer);
     let live = shape::live(kind, gcp.at(&wanted.region), &id, answer);
     if !useless || live.owner.as_ref() != Some(&wanted.owner) {

@@ -151,9 +151,9 @@ impl ControlPlane for Plane {
             }
             // A ring that stands is the one that is wanted: it has nothing but its name.
             Manner::Ring => match gcp.make(kind, wanted, token).await {
+                // It is not read here: one that an earlier try made a moment ago may not show yet.
                 Err(failure) if failure.kind == FailureKind::Exists => {
-                    let live = gcp.get(kind, &wanted.region, &gcp.id(kind, wanted)?).await?;
-                    Ok(Step::Done { id: live.id.clone(), live: Some(live) })
+                    Ok(Step::Done { id: gcp.id(kind, wanted)?, live: None })
                 }
                 other => other,
             },

@@ -130,6 +130,9 @@ impl<'a> Run<'a> {
             return Ok(nothing_done(self.session.state().serial));
         }
         let plan = pending(self.site, &self.session);
+        if plan.changes.is_empty() {
+            return Ok(nothing_done(self.session.state().serial));
+        }
         act_on(self.site, &self.session, &plan, &BTreeSet::new(), interrupt, false).await
     }
 
@@ -326,14 +329,15 @@ async fn act_on(
     Ok(Outcome { ending, done, failed, skipped, serial, removed: Vec::new() })
 }
 
-/// A plan that follows everything that is pending.
+/// A plan that follows everything that is pending in the clouds that are not left out.
 fn pending(site: &Site, session: &Session<'_>) -> Plan {
     let state = session.state();
     let is_open = |entry: &Entry| entry.standing != Standing::Ready;
     let standing = state.resources.iter().filter(|(_, entry)| is_open(entry));
     let left =
         state.leftovers.iter().filter_map(|(address, left)| Some((address, left.iter().find(|left| is_open(left))?)));
-    let open: BTreeMap<&Address, &Entry> = left.chain(standing).collect();
+    let all = left.chain(standing);
+    let open: BTreeMap<&Address, &Entry> = all.filter(|(address, _)| !site.without.contains(&address.cloud)).collect();
     let changes = open
         .iter()
         .map(|(address, entry)| {

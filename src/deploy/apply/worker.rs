@@ -183,7 +183,7 @@ impl<'a> Worker<'a> {
                 Err(_) => return Ok(Followed::Stopped),
             };
             let about = self.about(address, &pending.kind);
-            let answer = self.site.calls.once(about, slot, plane.poll(&pending).boxed()).await;
+            let answer = self.site.calls.act(about, slot, &|| self.may_act(), plane.poll(&pending).boxed()).await;
             let failure = match answer {
                 Ok(Step::Done { id, live }) => return Ok(Followed::Done { id, live }),
                 Ok(Step::Pending(next)) => {

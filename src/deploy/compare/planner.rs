@@ -204,7 +204,10 @@ impl<'q> Planner<'q> {
         let rules = self.rules_of(Some(resource.provider), &resource.kind);
         let entry = state.resources.get(address);
         let look = seen.resources.get(address);
-        if let (Some(entry), Some(Look::Trusted)) = (entry, look) {
+        // What was begun is not looked at where its id is not known yet, and is no less begun for that.
+        if let (Some(entry), Some(Look::Trusted)) = (entry, look)
+            && entry.standing == Standing::Ready
+        {
             self.stands(address, &entry.id, &entry.live);
             self.unchanged += 1;
             return Ok(());
@@ -444,8 +447,8 @@ impl<'q> Planner<'q> {
         let rules = self.rules_of(provider, &entry.kind);
         let look = self.question.seen.resources.get(address);
         let action = match look {
-            Some(Look::Trusted) => return,
             _ if entry.standing != Standing::Ready => Action::Resume,
+            Some(Look::Trusted) => return,
             Some(Look::Gone) => Action::Forget,
             _ => Action::Delete,
         };

@@ -455,6 +455,28 @@ fn what_was_begun_is_followed_to_its_end_before_anything_else() {
 }
 
 #[test]
+fn what_was_begun_and_has_no_id_yet_is_no_less_begun() {
+    let mut world = World::default();
+    world.want("a/s/b", "bucket", json!({ "Name": "x" })).have("a/s/b", "bucket", json!({ "Name": "x" }), json!({}));
+    world.have("a/s/left", "bucket", json!({ "Name": "y" }), json!({}));
+    world.want("a/s/c", "bucket", json!({ "Name": "c", "Of": "${a/s/b}" }));
+    for name in ["a/s/b", "a/s/left"] {
+        let operation =
+            Operation { number: 1, act: Act::Create, token: "t".to_owned(), pending: None, intended: Value::Null };
+        let entry = world.entries.get_mut(&at(name)).unwrap();
+        entry.id.clear();
+        entry.standing = Standing::Begun(operation);
+        world.look(name, Look::Trusted);
+    }
+    let plan = world.plan();
+    assert_eq!(of(&plan, "a/s/b").action, Action::Resume);
+    assert_eq!(of(&plan, "a/s/c").after, BTreeSet::from([at("a/s/b")]));
+    // Nobody wants it any more, and it may stand in the cloud.
+    assert_eq!(of(&plan, "a/s/left").action, Action::Resume);
+    assert_eq!(plan.unchanged, 0);
+}
+
+#[test]
 fn drift_is_told_and_put_right() {
     let set = json!({ "Name": "x", "Days": 30 });
     let mut world = World::default();
