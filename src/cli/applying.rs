@@ -123,7 +123,8 @@ async fn rounds(run: &Run<'_>, work: &Work<'_>, plan: Plan, context: &Context) -
 }
 
 async fn plan_again(run: &Run<'_>, work: &Work<'_>, context: &Context) -> Result<Plan, CommandError> {
-    let plan = deploying::plan_for(&run.state(), work.site, work.graph, work.scope, work.purpose, context).await?;
+    let plan =
+        deploying::plan_for(&run.state(), work.site, work.graph, work.scope, work.purpose, &context.interrupt).await?;
     deploying::show(&plan, context);
     deploying::guard(&plan, work.consent)?;
     Ok(plan)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, CommandResult, Context, Kind, open::variable};
 use crate::{
@@ -125,11 +126,12 @@ pub(super) async fn plan(
     purpose: Purpose,
     context: &Context,
 ) -> Result<Plan, CommandError> {
-    let stored = or_interrupted(site.shelf.read(), context).await?.map_err(|error| shelf_error(&error))?;
+    let interrupt = &context.interrupt;
+    let stored = or_interrupted(site.shelf.read(), interrupt).await?.map_err(|error| shelf_error(&error))?;
     for (cloud, why) in &stored.away {
         context.ui.warn(format_args!("the state store of {cloud} does not answer ({why}); the others are enough"));
     }
-    plan_for(&stored.state, site, graph, scope, purpose, context).await
+    plan_for(&stored.state, site, graph, scope, purpose, interrupt).await
 }
 
 /// Looks at what is live, and compares it with a state that was read.
@@ -139,11 +141,11 @@ pub(super) async fn plan_for(
     graph: &Graph,
     scope: &ScopeArguments,
     purpose: Purpose,
-    context: &Context,
+    interrupt: &CancellationToken,
 ) -> Result<Plan, CommandError> {
     let scope = scope.scope();
     let asked = |address: &Address| scope.covers(address);
-    let seen = or_interrupted(refresh::look(site, graph, state, &asked, &context.interrupt), context).await?;
+    let seen = or_interrupted(refresh::look(site, graph, state, &asked, interrupt), interrupt).await?;
     let question = Question {
         graph,
         state,
@@ -156,10 +158,10 @@ pub(super) async fn plan_for(
     compare::plan(&question).map_err(|error| CommandError::of(Kind::Failed, &error).next_step(error.next_step()))
 }
 
-async fn or_interrupted<T>(work: impl Future<Output = T>, context: &Context) -> Result<T, CommandError> {
+async fn or_interrupted<T>(work: impl Future<Output = T>, interrupt: &CancellationToken) -> Result<T, CommandError> {
     tokio::select! {
         result = work => Ok(result),
-        () = context.interrupt.cancelled() => {
+        () = interrupt.cancelled() => {
             Err(CommandError::new(Kind::Interrupted, "interrupted while looking; nothing was changed"))
         }
     }

@@ -1,5 +1,5 @@
-//! A client that uploads as fast as a gateway allows, for benchmarks: many cameras behind one HTTP client, without queues
-//! and without failover.
+//! A client that uploads as fast as a gateway allows: many cameras behind one HTTP client, without queues and without
+//! failover. Benchmarks use it, and quickstart for its one test picture.
 
 use std::{
     path::Path,
@@ -39,6 +39,15 @@ struct Camera {
     counter: AtomicU64,
 }
 
+/// A picture that was acknowledged.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The detection.
+    pub ulid: Ulid,
+    /// Its picture's digest.
+    pub sha256: Sha256Hex,
+}
+
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 impl Uploader {
@@ -51,26 +60,33 @@ impl Uploader {
         let layout = file.layout.clouds.iter().find(|candidate| candidate.name == cloud);
         let gateway = layout.and_then(|layout| layout.gateways.first());
         let gateway = gateway.ok_or_else(|| Error::Unknown(format!("cloud {cloud}")))?;
-        let registering = || Error::part("registering cameras for a load");
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })
         };
         let authority = read(setup::AUTHORITY_FILE)?;
-        let http = crate::net::client::http(Some(&authority)).map_err(|error| registering()(error.into()))?;
+        let signer = FileSigner::from_file(&folder.join(setup::ONLINE_KEY_FILE), Role::Online)
+            .map_err(|error| registering()(error.into()))?;
+        Self::enrol_at(&format!("https://127.0.0.1:{}", gateway.port), &authority, &signer, count).await
+    }
+
+    /// Registers `count` cameras with the gateway at an address, which bears a certificate of this authority (PEM).
+    ///
+    /// # Errors
+    /// When the gateway cannot be reached, or refuses.
+    pub async fn enrol_at(base: &str, authority: &str, signer: &FileSigner, count: usize) -> Result<Self, Error> {
+        let http = crate::net::client::http(Some(authority)).map_err(|error| registering()(error.into()))?;
         let mut uploader = Self {
             http,
-            base: format!("https://127.0.0.1:{}", gateway.port),
+            base: base.to_owned(),
             cameras: Vec::new(),
             clock: Clock::system(),
             random: Random::from_os(),
         };
-        let signer = FileSigner::from_file(&folder.join(setup::ONLINE_KEY_FILE), Role::Online)
-            .map_err(|error| registering()(error.into()))?;
         for number in 0..count {
             let id =
                 CameraId::new(&format!("load-{number:03}")).map_err(|error| registering()(error.to_string().into()))?;
-            uploader.register(id, &signer).await.map_err(registering())?;
+            uploader.register(id, signer).await.map_err(registering())?;
         }
         Ok(uploader)
     }
@@ -104,12 +120,13 @@ impl Uploader {
     ///
     /// # Errors
     /// When it is refused, or the connection fails.
-    pub async fn upload(&self, camera: usize, picture: &Picture) -> Result<(), Fault> {
+    pub async fn upload(&self, camera: usize, picture: &Picture) -> Result<Sent, Fault> {
         let camera = self.cameras.get(camera).ok_or("no such camera")?;
         let now_ms = self.clock.unix_ms();
         let chosen = self.random.ulid(now_ms);
         let ulid = Ulid::from_bits(chosen.into());
         let image = picture.unique(chosen);
+        let sha256 = Sha256Hex(Sha256::digest(&image).into());
         let event = Event {
             ulid,
             camera: camera.id.clone(),
@@ -122,7 +139,7 @@ impl Uploader {
             model: None,
             firmware: "load".try_into().map_err(|_| "firmware too long")?,
             image: Image {
-                sha256: Sha256Hex(Sha256::digest(&image).into()),
+                sha256,
                 bytes: u32::try_from(image.len())?,
                 media_type: "image/jpeg".try_into().map_err(|_| "media type too long")?,
             },
@@ -158,9 +175,28 @@ impl Uploader {
             .send()
             .await?;
         if answer.status().is_success() {
-            Ok(())
+            Ok(Sent { ulid, sha256 })
         } else {
             Err(format!("{}: {}", answer.status(), answer.text().await?).into())
         }
     }
+
+    /// Whether the gateway gives back exactly the picture that was sent.
+    ///
+    /// # Errors
+    /// When it is refused, or the connection fails.
+    pub async fn is_held(&self, sent: &Sent, signer: &FileSigner) -> Result<bool, Fault> {
+        let now_s = self.clock.unix_s();
+        let token = Token { scope: Scope::Read, expires_s: now_s + 600 };
+        let url = format!("{}/api/detections/{}/image", self.base, sent.ulid);
+        let answer = self.http.get(url).bearer_auth(token.issue(signer, now_s).await?).send().await?;
+        if !answer.status().is_success() {
+            return Err(format!("{}: {}", answer.status(), answer.text().await?).into());
+        }
+        Ok(Sha256Hex(Sha256::digest(answer.bytes().await?).into()) == sent.sha256)
+    }
+}
+
+fn registering() -> impl FnOnce(Fault) -> Error {
+    Error::part("registering cameras for a load")
 }

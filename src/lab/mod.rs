@@ -12,6 +12,7 @@ pub mod layout;
 pub mod load;
 pub mod parts;
 pub mod pictures;
+pub mod practice;
 pub mod proxy;
 pub mod remote;
 pub mod setup;
