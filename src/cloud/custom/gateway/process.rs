@@ -115,7 +115,7 @@ impl Process {
     /// Asks it to end, and ends it when it does not.
     pub(super) async fn stop(&self) -> Result<(), Failure> {
         let begun = tokio::time::Instant::now();
-        let mut killed = false;
+        let (mut asked, mut killed) = (false, false);
         loop {
             let folder = self.folder.clone();
             let Some(known) = super::super::blocking(move || Self { folder }.find()).await? else { break };
@@ -124,9 +124,9 @@ impl Process {
                 return Err(Failure::new(FailureKind::Busy, KIND, message));
             }
             let hard = begun.elapsed() > GRACE;
-            if hard && !killed || begun.elapsed() < Duration::from_millis(10) {
+            if !asked || hard && !killed {
                 system::signal(&known, hard);
-                killed = hard;
+                (asked, killed) = (true, hard);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
