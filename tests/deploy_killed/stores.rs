@@ -263,7 +263,12 @@ fn bucket(here: &Here, asked: &Asked) -> Response<Body> {
         if inner.buckets.contains_key(&asked.bucket) {
             return refused(409, "BucketAlreadyOwnedByYou");
         }
-        inner.buckets.insert(asked.bucket.clone(), BTreeMap::new());
+        // A bucket comes with the tags that it was asked for with.
+        let text = String::from_utf8_lossy(&asked.body).into_owned();
+        let tags = text.split("<Tags>").nth(1).and_then(|rest| rest.split("</Tags>").next());
+        let tags =
+            tags.map(|tags| ("tagging".to_owned(), format!("<Tagging><TagSet>{tags}</TagSet></Tagging>").into_bytes()));
+        inner.buckets.insert(asked.bucket.clone(), tags.into_iter().collect());
         *inner.creations.entry(asked.bucket.clone()).or_default() += 1;
         return answer(200, &[], "");
     }
