@@ -1,11 +1,8 @@
 //! Killed at each step, and again while it goes on.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::task::JoinSet;
@@ -35,7 +32,6 @@ struct Tally {
     beyond: usize,
     leases_lost: usize,
     failures: Vec<String>,
-    steps: BTreeMap<&'static str, usize>,
 }
 
 /// What happened at one point.

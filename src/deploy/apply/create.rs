@@ -254,16 +254,14 @@ impl Worker<'_> {
                 },
             };
             let call = plane.create(wanted, token).boxed();
-            let failure =
-                match self.site.calls.act(self.about(address, &wanted.kind), free, &|| self.may_act(), call).await {
-                    Ok(Step::Done { id, live }) => return Ok(self.appear(creation, id, live).await),
-                    Ok(Step::Pending(pending)) => {
-                        self.record(vec![Record::Handle { address: address.clone(), pending: pending.clone() }])
-                            .await?;
-                        return self.follow_creation(creation, pending, unclear).await;
-                    }
-                    Err(failure) => failure,
-                };
+            let failure = match self.act(self.about(address, &wanted.kind), free, call).await {
+                Ok(Step::Done { id, live }) => return Ok(self.appear(creation, id, live).await),
+                Ok(Step::Pending(pending)) => {
+                    self.record(vec![Record::Handle { address: address.clone(), pending: pending.clone() }]).await?;
+                    return self.follow_creation(creation, pending, unclear).await;
+                }
+                Err(failure) => failure,
+            };
             let failure = match failure.kind {
                 FailureKind::Exists => match self.whose(creation, &failure, *unclear).await {
                     Whose::Ours(live) => return Ok(Made::Found(live)),
