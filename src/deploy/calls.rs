@@ -2,10 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -48,6 +50,15 @@ pub(crate) struct About<'a> {
     pub(crate) kind: &'a str,
     /// Stops the trying; a call under way is not cut off.
     pub(crate) stop: &'a CancellationToken,
+}
+
+/// Asked before a call and at each of its steps.
+#[derive(Clone, Copy)]
+pub(crate) struct Leave<'a> {
+    /// Whether it may be begun.
+    pub(crate) begin: &'a (dyn Fn() -> bool + Send + Sync),
+    /// Whether it may go on.
+    pub(crate) go_on: &'a (dyn Fn() -> bool + Send + Sync),
 }
 
 /// The way to all control planes.
@@ -103,24 +114,33 @@ impl Calls {
         slot: Slot,
         call: BoxFuture<'_, Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        self.act(about, slot, &|| true, call).await
+        self.act(about, slot, Leave { begin: &|| true, go_on: &|| true }, call).await
     }
 
-    /// As [`Calls::once`], and the call is not made where `may` has come to say no while it waited for its turn: a process
-    /// that was suspended there wakes up when another has long taken over.
+    /// As [`Calls::once`], for a call that may change something: it is not begun where `leave` has come to say no while the
+    /// call waited for its turn, and it is cut off where it may not go on. A process that was suspended wakes up when another
+    /// has long taken over, and one creation may be several requests.
     pub(crate) async fn act<T>(
         &self,
         about: About<'_>,
         slot: Slot,
-        may: &(dyn Fn() -> bool + Send + Sync),
-        call: BoxFuture<'_, Result<T, Failure>>,
+        leave: Leave<'_>,
+        mut call: BoxFuture<'_, Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        let stopped = |message: &str| Err(Failure::new(FailureKind::Unreachable, "stop", message));
         self.pace.take(about.cloud, about.kind).await;
-        if !may() {
-            return Err(Failure::new(FailureKind::Unreachable, "stop", "the run was stopped before the call"));
+        if !(leave.begin)() {
+            return stopped("the run was stopped before the call");
         }
         self.made.fetch_add(1, Ordering::Relaxed);
-        let result = call.await;
+        let result = poll_fn(|context| {
+            if (leave.go_on)() {
+                call.as_mut().poll(context)
+            } else {
+                Poll::Ready(stopped("the lease was lost during the call"))
+            }
+        })
+        .await;
         match &result {
             Err(failure) if failure.kind == FailureKind::Throttled => self.pace.slow_down(about.cloud, about.kind),
             _ => self.pace.went_well(about.cloud, about.kind),

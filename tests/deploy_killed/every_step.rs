@@ -1,11 +1,8 @@
 //! Killed at each step, and again while it goes on.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use tokio::task::JoinSet;
@@ -35,7 +32,6 @@ struct Tally {
     beyond: usize,
     leases_lost: usize,
     failures: Vec<String>,
-    steps: BTreeMap<&'static str, usize>,
 }
 
 /// What happened at one point.
@@ -150,7 +146,10 @@ async fn point(step: usize, moment: Moment, (seed, steps): (u64, usize), wanted:
         // Somebody looks at what is left and saves the plan, and has exactly that done.
         camp.run(&["plan", "-o", "rest.plan"], None).await.expect_code(0);
         told.push(camp.run(&["deploy", "rest.plan"], None).await);
-        assert_eq!(told.last().expect("a run").code, Some(0), "{}", all(&told));
+        let last = told.last().expect("a run");
+        // A write of the dead that arrives after the plan was made moves the state, and the plan is refused for it.
+        let moved = last.code == Some(4) && last.stderr.contains("the plan was made for state");
+        assert!(moved || last.code == Some(0), "{}", all(&told));
         told.push(deploy(&camp, None, &mut point).await);
     } else if point.struck {
         let moment = if random.below(2) == 0 { Moment::Before } else { Moment::After };

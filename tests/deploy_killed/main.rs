@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #[path = "../fakes/arm/mod.rs"]
 mod arm;
 #[path = "../fakes/cloud_control/mod.rs"]
@@ -16,8 +17,10 @@ mod google;
 mod support;
 
 mod camp;
+mod cloud_down;
 mod every_step;
 mod front;
+mod lease;
 mod picture;
 mod steps;
 mod stores;

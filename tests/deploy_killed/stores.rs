@@ -28,6 +28,8 @@ struct Inner {
     /// S3's buckets, with their configurations by the name in the query.
     buckets: BTreeMap<String, BTreeMap<String, Vec<u8>>>,
     creations: BTreeMap<String, usize>,
+    /// How buckets were made and configured.
+    changes: Vec<String>,
     versions: u64,
 }
 
@@ -112,7 +114,12 @@ impl Store {
         self.here.lock().creations.clone()
     }
 
-    /// A configuration of a bucket, as it was sent.
+    /// How buckets were made and configured, but for that of the state.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        self.here.lock().changes.clone()
+    }
+
+    /// The configurations of a bucket, as they were sent.
     pub(crate) fn configuration(&self, bucket: &str) -> BTreeMap<String, String> {
         let inner = self.here.lock();
         let all = inner.buckets.get(bucket).into_iter().flatten();
@@ -259,11 +266,20 @@ const CONFIGURATIONS: [&str; 9] = [
 fn bucket(here: &Here, asked: &Asked) -> Response<Body> {
     let mut inner = here.lock();
     let configuration = CONFIGURATIONS.iter().find(|name| asked.has(name));
+    // The bucket of the state is the state's own affair.
+    if asked.method == Method::PUT && !asked.bucket.ends_with("-state") {
+        inner.changes.push(format!("bucket {}", configuration.unwrap_or(&"itself")));
+    }
     if asked.method == Method::PUT && configuration.is_none() {
         if inner.buckets.contains_key(&asked.bucket) {
             return refused(409, "BucketAlreadyOwnedByYou");
         }
-        inner.buckets.insert(asked.bucket.clone(), BTreeMap::new());
+        // A bucket comes with the tags that it was asked for with.
+        let text = String::from_utf8_lossy(&asked.body).into_owned();
+        let tags = text.split("<Tags>").nth(1).and_then(|rest| rest.split("</Tags>").next());
+        let tags =
+            tags.map(|tags| ("tagging".to_owned(), format!("<Tagging><TagSet>{tags}</TagSet></Tagging>").into_bytes()));
+        inner.buckets.insert(asked.bucket.clone(), tags.into_iter().collect());
         *inner.creations.entry(asked.bucket.clone()).or_default() += 1;
         return answer(200, &[], "");
     }

@@ -163,27 +163,24 @@ impl Worker<'_> {
                 },
             };
             let call = plane.update(live, &resolved.wanted, changes, token).boxed();
-            let failure =
-                match self.site.calls.act(self.about(address, &entry.kind), free, &|| self.may_act(), call).await {
-                    Ok(Step::Done { live, .. }) => return Ok(Updated::Done(live)),
-                    Ok(Step::Pending(pending)) => {
-                        let handle = |pending| vec![Record::Handle { address: address.clone(), pending }];
-                        self.record(handle(pending.clone())).await?;
-                        return Ok(match self.follow(address, Doing::Changing, pending, &handle).await? {
-                            Followed::Done { live, .. } => Updated::Done(live),
-                            Followed::Failed(failure) => Updated::Failed(failure),
-                            Followed::Again(_) | Followed::Forgotten => {
-                                match self.again_from(address, entry, live).await {
-                                    Ok(()) => Updated::Again,
-                                    Err(failure) => Updated::Unclear(failure),
-                                }
-                            }
-                            Followed::Unclear(failure) => Updated::Unclear(failure),
-                            Followed::Stopped => Updated::Stopped,
-                        });
-                    }
-                    Err(failure) => failure,
-                };
+            let failure = match self.act(self.about(address, &entry.kind), free, call).await {
+                Ok(Step::Done { live, .. }) => return Ok(Updated::Done(live)),
+                Ok(Step::Pending(pending)) => {
+                    let handle = |pending| vec![Record::Handle { address: address.clone(), pending }];
+                    self.record(handle(pending.clone())).await?;
+                    return Ok(match self.follow(address, Doing::Changing, pending, &handle).await? {
+                        Followed::Done { live, .. } => Updated::Done(live),
+                        Followed::Failed(failure) => Updated::Failed(failure),
+                        Followed::Again(_) | Followed::Forgotten => match self.again_from(address, entry, live).await {
+                            Ok(()) => Updated::Again,
+                            Err(failure) => Updated::Unclear(failure),
+                        },
+                        Followed::Unclear(failure) => Updated::Unclear(failure),
+                        Followed::Stopped => Updated::Stopped,
+                    });
+                }
+                Err(failure) => failure,
+            };
             unclear |= failure.kind == FailureKind::Unreachable;
             let Some(pause) = schedule.pause(&failure, self.site.calls.random()) else {
                 let known = !unclear && failure.kind != FailureKind::Credentials;

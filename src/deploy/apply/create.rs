@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    fits::{agrees, confirmed},
+    fits::{agrees, confirmed, with_untold},
     wanted::{self, Resolved},
     worker::{Followed, Trouble, Worker},
 };
@@ -138,6 +138,7 @@ impl Worker<'_> {
         let doing = if resumed { Doing::Resuming } else { Doing::Creating };
         let since = Instant::now();
         let mut unclear = resumed;
+        let create_only = &self.rules(address, &entry.kind).create_only;
         for _ in 0..NEW_OPERATIONS {
             let creation =
                 Creation { address, wanted: &resolved.wanted, token: &operation.token, doing, since, lingers };
@@ -153,7 +154,8 @@ impl Worker<'_> {
                     return self.ended(address, Some(entry)).await;
                 }
                 Made::Found(live) => {
-                    entry.applied = confirmed(&resolved.applied, &live.properties);
+                    let kept = confirmed(&resolved.applied, &live.properties);
+                    entry.applied = with_untold(kept, &resolved.applied, &live.properties, create_only);
                     entry.id = live.id;
                     entry.live = live.properties;
                     return self.ended(address, Some(entry)).await;
@@ -167,9 +169,9 @@ impl Worker<'_> {
                 }
                 Made::Half(live, failure) => {
                     // What stands is ours; what of it was set is for the next plan to see.
-                    let id = live.id;
-                    let half =
-                        Entry { id, live: live.properties, applied: Value::Object(serde_json::Map::new()), ..entry };
+                    let nothing = Value::Object(serde_json::Map::new());
+                    let applied = with_untold(nothing, &resolved.applied, &live.properties, create_only);
+                    let half = Entry { id: live.id, live: live.properties, applied, ..entry };
                     return self.failed(address, failure, Some(half)).await;
                 }
                 Made::Not(failure) => {
@@ -252,16 +254,14 @@ impl Worker<'_> {
                 },
             };
             let call = plane.create(wanted, token).boxed();
-            let failure =
-                match self.site.calls.act(self.about(address, &wanted.kind), free, &|| self.may_act(), call).await {
-                    Ok(Step::Done { id, live }) => return Ok(self.appear(creation, id, live).await),
-                    Ok(Step::Pending(pending)) => {
-                        self.record(vec![Record::Handle { address: address.clone(), pending: pending.clone() }])
-                            .await?;
-                        return self.follow_creation(creation, pending, unclear).await;
-                    }
-                    Err(failure) => failure,
-                };
+            let failure = match self.act(self.about(address, &wanted.kind), free, call).await {
+                Ok(Step::Done { id, live }) => return Ok(self.appear(creation, id, live).await),
+                Ok(Step::Pending(pending)) => {
+                    self.record(vec![Record::Handle { address: address.clone(), pending: pending.clone() }]).await?;
+                    return self.follow_creation(creation, pending, unclear).await;
+                }
+                Err(failure) => failure,
+            };
             let failure = match failure.kind {
                 FailureKind::Exists => match self.whose(creation, &failure, *unclear).await {
                     Whose::Ours(live) => return Ok(Made::Found(live)),

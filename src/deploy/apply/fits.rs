@@ -6,7 +6,10 @@ use serde_json::Value;
 
 use crate::{
     cloud::control::Change,
-    deploy::reference::{SECRET, UNKNOWN},
+    deploy::{
+        names::places,
+        reference::{SECRET, UNKNOWN},
+    },
 };
 
 /// How secrets appear in a change.
@@ -96,6 +99,32 @@ pub(super) fn confirmed(set: &Value, live: &Value) -> Value {
     }
 }
 
+/// Adds to what is `kept` of that which was to be set what can be set at a creation alone and the live never tells: something
+/// that stands has it from whatever made it, and nobody could set it again.
+pub(super) fn with_untold(mut kept: Value, set: &Value, live: &Value, create_only: &[String]) -> Value {
+    for (pointer, value) in create_only.iter().flat_map(|pattern| places(set, pattern)) {
+        if live.pointer(&pointer).is_none() {
+            put(&mut kept, &pointer, value);
+        }
+    }
+    kept
+}
+
+/// Sets what a pointer names, where only objects are on the way.
+fn put(into: &mut Value, pointer: &str, value: &Value) {
+    let mut steps: Vec<String> =
+        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+    let Some(last) = steps.pop() else { return };
+    let mut here = into;
+    for step in steps {
+        let Value::Object(entries) = here else { return };
+        here = entries.entry(step).or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    if let Value::Object(entries) = here {
+        entries.insert(last, value.clone());
+    }
+}
+
 /// What counts as set after a change whose end was not seen: of what was to be set that which the live confirms, and for the
 /// rest what was set before.
 pub(super) fn merged(before: &Value, intended: &Value, live: &Value) -> Value {
@@ -176,6 +205,21 @@ mod tests {
 
     fn change(pointer: &str, from: Value, to: Value) -> Change {
         Change { pointer: pointer.to_owned(), from: Some(from), to: Some(to) }
+    }
+
+    #[test]
+    fn what_only_a_creation_can_set_counts_as_set_where_it_is_never_told() {
+        let set = json!({
+            "parent": "p", "payload": { "data": { "$secret": "env:X", "hash": "h" } }, "ring": "r", "days": 30,
+            "list": [{ "id": "a" }],
+        });
+        let live = json!({ "parent": "p", "name": "p/1", "ring": "other", "list": [{ "id": "a" }] });
+        let only: Vec<String> = ["/parent", "/payload/data", "/ring", "/list/*/id"].map(str::to_owned).into();
+        let kept = with_untold(confirmed(&set, &live), &set, &live, &only);
+        let told = json!({ "parent": "p", "payload": set["payload"], "list": [{ "id": "a" }] });
+        assert_eq!(kept, told, "what is told otherwise, and what could be set again, does not count");
+        let half = with_untold(json!({}), &set, &live, &only);
+        assert_eq!(half, json!({ "payload": set["payload"] }));
     }
 
     #[test]

@@ -83,30 +83,29 @@ impl Worker<'_> {
                 let plane = self.plane(&address.cloud)?;
                 let empty = self.data_may_go.contains(address);
                 let call = plane.delete(&live, empty, &operation.token).boxed();
-                let failure =
-                    match self.site.calls.act(self.about(address, &entry.kind), free, &|| self.may_act(), call).await {
-                        Ok(Step::Done { .. }) => return self.disappear(address, shelf, entry).await,
-                        Ok(Step::Pending(pending)) => {
-                            let handle = |pending| {
-                                let operation = Operation { pending: Some(pending), ..operation.clone() };
-                                self.intent(address, shelf, &entry, operation)
-                            };
-                            self.record(handle(pending.clone())).await?;
-                            match self.follow(address, shelf.doing(), pending, &handle).await? {
-                                Followed::Done { .. } | Followed::Forgotten => {
-                                    return self.disappear(address, shelf, entry).await;
-                                }
-                                Followed::Failed(failure) => return self.kept(address, shelf, entry, failure).await,
-                                Followed::Again(failure) => break failure,
-                                Followed::Unclear(failure) => return Err(Trouble::Unclear(failure)),
-                                Followed::Stopped => return Err(Trouble::Stopped),
+                let failure = match self.act(self.about(address, &entry.kind), free, call).await {
+                    Ok(Step::Done { .. }) => return self.disappear(address, shelf, entry).await,
+                    Ok(Step::Pending(pending)) => {
+                        let handle = |pending| {
+                            let operation = Operation { pending: Some(pending), ..operation.clone() };
+                            self.intent(address, shelf, &entry, operation)
+                        };
+                        self.record(handle(pending.clone())).await?;
+                        match self.follow(address, shelf.doing(), pending, &handle).await? {
+                            Followed::Done { .. } | Followed::Forgotten => {
+                                return self.disappear(address, shelf, entry).await;
                             }
+                            Followed::Failed(failure) => return self.kept(address, shelf, entry, failure).await,
+                            Followed::Again(failure) => break failure,
+                            Followed::Unclear(failure) => return Err(Trouble::Unclear(failure)),
+                            Followed::Stopped => return Err(Trouble::Stopped),
                         }
-                        Err(failure) if failure.kind == FailureKind::NotFound => {
-                            return self.gone(address, shelf).await;
-                        }
-                        Err(failure) => failure,
-                    };
+                    }
+                    Err(failure) if failure.kind == FailureKind::NotFound => {
+                        return self.gone(address, shelf).await;
+                    }
+                    Err(failure) => failure,
+                };
                 unclear |= failure.kind == FailureKind::Unreachable;
                 let Some(pause) = schedule.pause(&failure, self.site.calls.random()) else {
                     if unclear || failure.kind == FailureKind::Credentials {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::{
         rules::TypeRules,
     },
     deploy::{
-        calls::{About, Patience, Slot},
+        calls::{About, Leave, Patience, Slot},
         event::{Doing, Event},
         ledger,
         shelf::Session,
@@ -114,6 +114,18 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Makes one call that may change something.
+    pub(super) async fn act<T>(
+        &self,
+        about: About<'_>,
+        slot: Slot,
+        call: BoxFuture<'_, Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        // What is under way when a run is stopped goes on to its end; what the lease no longer covers does not.
+        let leave = Leave { begin: &|| self.may_act(), go_on: &|| self.session.may_act() };
+        self.site.calls.act(about, slot, leave, call).await
+    }
+
     /// Makes records durable. When that fails nothing may be begun any more.
     pub(super) async fn record(&self, records: Vec<Record>) -> Result<(), Trouble> {
         match self.session.append(records).await {
@@ -183,7 +195,7 @@ impl<'a> Worker<'a> {
                 Err(_) => return Ok(Followed::Stopped),
             };
             let about = self.about(address, &pending.kind);
-            let answer = self.site.calls.act(about, slot, &|| self.may_act(), plane.poll(&pending).boxed()).await;
+            let answer = self.act(about, slot, plane.poll(&pending).boxed()).await;
             let failure = match answer {
                 Ok(Step::Done { id, live }) => return Ok(Followed::Done { id, live }),
                 Ok(Step::Pending(next)) => {

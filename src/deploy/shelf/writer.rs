@@ -146,6 +146,10 @@ impl Writer {
         }
         let spread = spread::put_everywhere(&pen.stores, &key, Bytes::from(bytes), pen.needed, &pen.random).await;
         if spread.there.len() < pen.needed {
+            // A process that was suspended had no answers either; why is the lease.
+            if !pen.lease.is_held() {
+                return Err(Error::LeaseLost);
+            }
             if !spread.other.is_empty() {
                 return Err(Error::Fenced);
             }
