@@ -44,8 +44,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         context.ui.warn(warning);
     }
     if !up {
-        context.ui.result("No lab is up, and no cloud was deployed from here.");
-        context.ui.status("next: wildcam quickstart, or wildcam lab up");
+        context.ui.result("No lab is up here.");
+        context.ui.status("next: wildcam quickstart, or wildcam lab up; what was deployed is under wildcam state show");
         return if arguments.exit_code { Err(CommandError::already_said(Kind::No)) } else { Ok(()) };
     }
     let mut environment = LabEnvironment::of(&folder)?;

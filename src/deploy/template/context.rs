@@ -79,7 +79,7 @@ pub(super) fn of(project: &Project, environment: &str, name: &str, cloud: &Cloud
             "name": name, "provider": cloud.provider.as_str(), "region": region, "regions": cloud.regions,
             "weight": cloud.weight,
             "serves": cloud.weight > 0 || settings.project.strategy != Strategy::ActivePassive,
-            "account": cloud.account, "residency": cloud.residency,
+            "account": account(name, cloud)?, "residency": cloud.residency,
         },
         "store": store(project, name, cloud),
         "others": others,
@@ -120,6 +120,17 @@ fn region(project: &Project, name: &str, cloud: &Cloud) -> Result<String, Error>
             help: format!("add regions = [\"...\"] to [clouds.{name}] in {FILE_NAME}"),
         }),
     }
+}
+
+/// The account at the provider. Only Google's names hold it, so only there it must be known before anybody is asked.
+fn account<'c>(name: &str, cloud: &'c Cloud) -> Result<Option<&'c str>, Error> {
+    if cloud.account.is_none() && cloud.provider == Provider::Gcp {
+        return Err(Error::Settings {
+            message: format!("the cloud `{name}` has no account: the id of the project at Google to deploy to"),
+            help: format!("add account = \"...\" to [clouds.{name}] in {FILE_NAME}"),
+        });
+    }
+    Ok(cloud.account.as_deref())
 }
 
 fn store(project: &Project, name: &str, cloud: &Cloud) -> Value {

@@ -380,11 +380,15 @@ fn two_resources_cannot_share_one_identity() {
 }
 
 #[test]
-fn a_cloud_without_a_region_is_told_apart() {
+fn a_cloud_without_a_region_or_an_account_is_told_apart() {
     let text = "[project]\nname = 'x'\n[clouds.gcp]\nprovider = 'gcp'\n";
     let error = render_texts(&project(text), "default", &[(Provider::Gcp, "s", "resources: {}\n")]).unwrap_err();
     assert_eq!(error.to_string(), "wildcam.toml: the cloud `gcp` has no region, and every resource needs one");
     assert!(report(&error).contains("add regions = [\"...\"] to [clouds.gcp]"));
+    let text = format!("{text}regions = ['europe-west3']\n");
+    let error = render_texts(&project(&text), "default", &[(Provider::Gcp, "s", "resources: {}\n")]).unwrap_err();
+    assert!(error.to_string().starts_with("wildcam.toml: the cloud `gcp` has no account"), "{error}");
+    assert!(report(&error).contains("add account = \"...\" to [clouds.gcp]"));
 }
 
 #[test]
