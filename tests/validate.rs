@@ -76,3 +76,25 @@ fn a_wrong_property_is_found_at_its_line() {
     assert!(missed.is_empty(), "{} mutants were not found:\n{}", missed.len(), missed.join("\n"));
     assert!(tried.values().sum::<usize>() > 1000, "{tried:?}");
 }
+
+#[test]
+fn the_readme_says_of_each_type_what_it_has_met() {
+    let read = |name: &str| {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let readme = read("README.md");
+    let mut missing = Vec::new();
+    for provider in ["aws", "azure", "gcp", "custom"] {
+        let rules: toml::Table = read(&format!("templates/{provider}/types.toml")).parse().expect("rules are TOML");
+        let types = rules["types"].as_table().expect("the types are a table");
+        assert!(types.len() > 3, "{provider}");
+        for name in types.keys() {
+            let short = name.trim_start_matches("AWS::").trim_start_matches("Microsoft.");
+            if !readme.contains(&format!("`{short}`")) {
+                missing.push(name.clone());
+            }
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}
