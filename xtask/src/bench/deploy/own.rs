@@ -152,3 +152,21 @@ fn listener(ui: &Ui) -> Listener {
         _ => {}
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_deployed_has_no_changes_and_what_was_not_has() {
+        let folder = tempfile::tempdir().expect("there is room");
+        prepare(folder.path(), 5).expect("the project is written");
+        assert!(part(Part::Plan, folder.path()).is_err(), "nothing stands yet");
+        part(Part::Deploy, folder.path()).expect("all of it is made");
+        part(Part::Plan, folder.path()).expect("nothing is to be done");
+        let template = folder.path().join("templates/custom/storage.yaml");
+        let text = fs::read_to_string(&template).expect("it was written");
+        fs::write(&template, text.replace("Size: 3", "Size: 4")).expect("it can be written");
+        assert!(part(Part::Plan, folder.path()).is_err(), "one differs");
+    }
+}

@@ -62,9 +62,9 @@ fn high_water_kib(pid: u32) -> Option<f64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
-/// How long a program takes to its first whole line, and to its end, in seconds. The line is one of standard error, where
-/// progress is told.
-pub(super) fn first_line(command: &mut Command) -> Result<(f64, f64), Failure> {
+/// How long a program takes to its first whole line, in seconds. The line is one of standard error, where progress is
+/// told. The program must end well.
+pub(super) fn first_line(command: &mut Command) -> Result<f64, Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let begun = Instant::now();
     let mut child = command.spawn()?;
@@ -72,12 +72,12 @@ pub(super) fn first_line(command: &mut Command) -> Result<(f64, f64), Failure> {
     let mut reader = BufReader::new(stderr);
     let mut line = String::new();
     let read = reader.read_line(&mut line);
-    let first = begun.elapsed().as_secs_f64();
+    let seconds = begun.elapsed().as_secs_f64();
     let mut rest = String::new();
     let _ = reader.read_to_string(&mut rest);
     let status = child.wait()?;
     if read? == 0 || !status.success() {
         return Err(format!("the program ended with {status} and said: {line}{rest}").into());
     }
-    Ok((first, begun.elapsed().as_secs_f64()))
+    Ok(seconds)
 }

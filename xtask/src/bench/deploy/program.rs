@@ -30,7 +30,9 @@ use super::{
 const KEY: &str = "ADMINISTRATOR";
 const SECRET: &str = "administrator-secret";
 /// Buckets whose names begin so take their time.
-const SLOW: &str = "slow-";
+pub(super) const SLOW: &str = "slow-";
+/// And those do not.
+pub(super) const QUICK: &str = "quick-";
 const LATENCY: Duration = Duration::from_secs(1);
 
 /// A project of `count` buckets in a store of its own; both end with this value.
@@ -47,8 +49,8 @@ impl Drop for Scene {
 }
 
 impl Scene {
-    /// Serves the store and writes the project.
-    pub(super) async fn begin(folder: &Path, binary: &Path, count: usize) -> Result<Self, Failure> {
+    /// Serves the store and writes the project; the buckets' names begin with `prefix`.
+    pub(super) async fn begin(folder: &Path, binary: &Path, count: usize, prefix: &str) -> Result<Self, Failure> {
         let templates = folder.join("templates/custom");
         fs::create_dir_all(&templates)?;
         let writer = Credentials::new("WRITER", "writer-secret");
@@ -68,7 +70,7 @@ impl Scene {
             writeln!(
                 text,
                 "  n{number:04}:\n    type: custom.bucket\n    region: global\n    properties:\n      \
-                 Bucket: {SLOW}{number:04}"
+                 Bucket: {prefix}{number:04}"
             )?;
         }
         fs::write(templates.join("storage.yaml"), text)?;
@@ -91,8 +93,8 @@ impl Scene {
         process::measure(&mut self.command(&["plan", "--exit-code"]), &self.folder.join("log"))
     }
 
-    /// Seconds to the first line of a plan, and to its end.
-    pub(super) fn first_line(&self) -> Result<(f64, f64), Failure> {
+    /// Seconds to the first line of a plan.
+    pub(super) fn first_line(&self) -> Result<f64, Failure> {
         process::first_line(&mut self.command(&["plan"]))
     }
 }

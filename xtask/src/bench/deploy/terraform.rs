@@ -12,6 +12,9 @@ use super::{
     process::{self, Ran},
 };
 
+/// As many at a time as `deploy.parallel` says where wildcam.toml says nothing; its own default is 10.
+const AT_A_TIME: &str = "-parallelism=48";
+
 /// A program that applies resources of the built-in type `terraform_data`, which needs no provider.
 pub(super) struct Terraform {
     program: PathBuf,
@@ -54,13 +57,13 @@ impl Terraform {
     }
 
     pub(super) fn apply(&self, folder: &Path) -> Result<Ran, Failure> {
-        self.measure(folder, &["apply", "-auto-approve", "-input=false", "-no-color"])
+        self.measure(folder, &["apply", "-auto-approve", AT_A_TIME, "-input=false", "-no-color"])
     }
 
     /// A plan that finds nothing to do.
     pub(super) fn plan(&self, folder: &Path) -> Result<Ran, Failure> {
         // With a plan that is not empty it ends with 2, which is an error here.
-        self.measure(folder, &["plan", "-detailed-exitcode", "-input=false", "-no-color"])
+        self.measure(folder, &["plan", "-detailed-exitcode", AT_A_TIME, "-input=false", "-no-color"])
     }
 
     fn measure(&self, folder: &Path, arguments: &[&str]) -> Result<Ran, Failure> {
