@@ -5,7 +5,9 @@ mod deploy;
 mod failover;
 mod gateway;
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
+
+use crate::workspace::cargo;
 
 /// What a benchmark fails with.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -51,7 +53,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
     if cfg!(debug_assertions) {
         // The load comes from this process, which must not be slower than what it measures.
         let arguments = std::env::args_os().skip(1);
-        let mut command = Command::new("cargo");
+        let mut command = cargo();
         command.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(arguments);
         return crate::program::run(&mut command);
     }
@@ -70,7 +72,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
 
 /// Builds the program as users run it.
 fn release_binary() -> Result<PathBuf, Failure> {
-    let status = Command::new("cargo").args(["build", "--release", "--package", "wildcam"]).status()?;
+    let status = cargo().args(["build", "--release", "--package", "wildcam"]).status()?;
     if !status.success() {
         return Err("the release build failed".into());
     }

@@ -69,15 +69,16 @@ pub(super) fn run(binary: &Path, resources: usize, runs: usize) -> Result<(), Fa
     let folder = tempfile::Builder::new().prefix("bench-deploy-").tempdir_in(target)?;
     let place = folder.path();
     let mut verdict = Verdict::default();
-    beside(place, resources, runs, &mut verdict)?;
+    let theirs = beside(place, resources, runs, &mut verdict)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.handle().clone();
     latency(place, binary, runs, &served, &mut verdict)?;
-    whole_program(place, binary, resources, runs, &served, &mut verdict)?;
+    whole_program(place, binary, (resources, runs), &served, theirs, &mut verdict)?;
     if verdict.missed.is_empty() { Ok(()) } else { Err(format!("missed: {}", verdict.missed.join("; ")).into()) }
 }
 
-fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) -> Result<(), Failure> {
+/// Returns the peer's seconds for an apply and for a plan.
+fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) -> Result<[f64; 2], Failure> {
     let peer = Terraform::find()?;
     say(&format!(
         "{resources} resources, {runs} runs, each program with its start, 48 calls at a time. The peer: {}, terraform_data, \
@@ -117,7 +118,7 @@ fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) ->
         verdict.judge(&format!("{what}, time"), seconds / their_seconds, bound);
         verdict.judge(&format!("{what}, peak memory"), mib / their_mib, MEMORY);
     }
-    Ok(())
+    Ok([median(&mut their_apply.seconds), median(&mut their_plan.seconds)])
 }
 
 /// The released program over HTTP, where the making of each bucket takes a second.
@@ -151,9 +152,9 @@ fn latency(
 fn whole_program(
     place: &Path,
     binary: &Path,
-    resources: usize,
-    runs: usize,
+    (resources, runs): (usize, usize),
     served: &tokio::runtime::Handle,
+    [their_apply, their_plan]: [f64; 2],
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
     let (mut first, mut apply, mut plan) = (Vec::new(), Runs::default(), Runs::default());
@@ -167,12 +168,14 @@ fn whole_program(
     let first = median(&mut first);
     say(&format!("wildcam plan, {resources} buckets: first line of output after {:.1} ms (median)", first * 1000.0));
     verdict.judge("first line of output, seconds", first, FIRST_LINE);
+    let (apply_seconds, plan_seconds) = (median(&mut apply.seconds), median(&mut plan.seconds));
     say(&format!(
         "Without a bound: the same program over HTTP with {resources} buckets in the lab's store, which runs in this process \
-         and takes\nmost of the time: deploy {:.3} s and {:.1} MiB, plan without changes {:.3} s and {:.1} MiB (medians)",
-        median(&mut apply.seconds),
+         on the same\ncores: deploy {apply_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB, plan without changes \
+         {plan_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB (medians)",
+        apply_seconds / their_apply,
         median(&mut apply.kib) / 1024.0,
-        median(&mut plan.seconds),
+        plan_seconds / their_plan,
         median(&mut plan.kib) / 1024.0,
     ));
     Ok(())
