@@ -83,9 +83,9 @@ fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) ->
     say(&format!(
         "{resources} resources, {runs} runs, each program with its start, 48 calls at a time. The peer: {}, terraform_data, \
          its state in a\nlocal file. wildcam: a process of this bench that links the same library and does what plan and deploy \
-         do, over a cloud\nwithin the process. Unlike: wildcam without its command line and without a client for HTTP; it syncs \
-         each segment of its\njournal and the state to the disk before it goes on, and the peer writes its state without that. \
-         Neither calls a provider:\nwhat a real cloud takes comes on top of both.",
+         do, over a cloud\nwithin the process. Unlike: wildcam without its command line and without a client for HTTP. Both sync what they write: \
+         the peer\nits whole state after each resource, wildcam what has gathered in its journal. Neither calls a provider: \
+         what a real cloud\ntakes comes on top of both.",
         peer.name
     ));
     let [mut our_apply, mut our_plan, mut their_apply, mut their_plan] = [(); 4].map(|()| Runs::default());
