@@ -81,11 +81,13 @@ pub(super) fn run(binary: &Path, resources: usize, runs: usize) -> Result<(), Fa
 fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) -> Result<[f64; 2], Failure> {
     let peer = Terraform::find()?;
     say(&format!(
-        "{resources} resources, {runs} runs, each program with its start, 48 calls at a time. The peer: {}, terraform_data, \
-         its state in a\nlocal file. wildcam: a process of this bench that links the same library and does what plan and deploy \
-         do, over a cloud\nwithin the process. Unlike: wildcam without its command line and without a client for HTTP. Both sync what they write: \
-         the peer\nits whole state after each resource, wildcam what has gathered in its journal. Neither calls a provider: \
-         what a real cloud\ntakes comes on top of both.",
+        "{resources} resources, {runs} runs, each program with its start, 48 calls at a time.\n\
+         The peer: {}, terraform_data, its state in a local file.\n\
+         wildcam: a process of this bench that links the same library and does what plan and deploy do,\n\
+         over a cloud within the process, as terraform_data is within the peer.\n\
+         Unlike: wildcam without its command line and without a client for HTTP. Both sync what they write:\n\
+         the peer its whole state after each resource, wildcam what has gathered in its journal.\n\
+         Neither calls a provider: what a real cloud takes comes on top of both.",
         peer.name
     ));
     let [mut our_apply, mut our_plan, mut their_apply, mut their_plan] = [(); 4].map(|()| Runs::default());
@@ -113,7 +115,8 @@ fn beside(place: &Path, resources: usize, runs: usize, verdict: &mut Verdict) ->
         let (seconds, their_seconds) = (median(&mut ours.seconds), median(&mut theirs.seconds));
         let (mib, their_mib) = (median(&mut ours.kib) / 1024.0, median(&mut theirs.kib) / 1024.0);
         say(&format!(
-            "{what}, medians: {seconds:.3} s beside {their_seconds:.3} s; peak memory {mib:.1} MiB beside {their_mib:.1} MiB"
+            "{what}, medians: {seconds:.3} s beside {their_seconds:.3} s; \
+             peak memory {mib:.1} MiB beside {their_mib:.1} MiB"
         ));
         verdict.judge(&format!("{what}, time"), seconds / their_seconds, bound);
         verdict.judge(&format!("{what}, peak memory"), mib / their_mib, MEMORY);
@@ -140,8 +143,8 @@ fn latency(
     let least = f64::from(SLOW_ONES.div_ceil(parallel));
     let median = median(&mut seconds);
     say(&format!(
-        "wildcam deploy --yes over HTTP, {SLOW_ONES} buckets of 1 s in the lab's store, parallel = {parallel}: {median:.3} s \
-         with its start (median), least possible {least} s"
+        "wildcam deploy --yes over HTTP, {SLOW_ONES} buckets of 1 s in the lab's store, \
+         parallel = {parallel}: {median:.3} s with its start (median), least possible {least} s"
     ));
     verdict.judge("48 creations of 1 s, over the least possible", median / least, OVER_LEAST);
     Ok(())
@@ -170,9 +173,10 @@ fn whole_program(
     verdict.judge("first line of output, seconds", first, FIRST_LINE);
     let (apply_seconds, plan_seconds) = (median(&mut apply.seconds), median(&mut plan.seconds));
     say(&format!(
-        "Without a bound: the same program over HTTP with {resources} buckets in the lab's store, which runs in this process \
-         on the same\ncores: deploy {apply_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB, plan without changes \
-         {plan_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB (medians)",
+        "Without a bound: the same program over HTTP with {resources} buckets in the lab's store,\n\
+         which runs in this process on the same cores (medians):\n\
+         deploy {apply_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB,\n\
+         plan without changes {plan_seconds:.3} s ({:.3} of the peer's) and {:.1} MiB",
         apply_seconds / their_apply,
         median(&mut apply.kib) / 1024.0,
         plan_seconds / their_plan,

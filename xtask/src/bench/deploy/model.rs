@@ -1,5 +1,5 @@
-//! A cloud within the process: like `terraform_data` it costs nothing to call, and what it holds between two processes is a
-//! file.
+//! A cloud within the process: like `terraform_data` it costs nothing to call, and what it holds between two processes
+//! is a file.
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,5 @@
-//! `plan` and `deploy` over the model cloud, each a process of its own that does what the command does: the project file,
-//! the templates, the state, the look, the comparison, the words, and the apply with its journal on the disk.
+//! `plan` and `deploy` over the model cloud, each a process of its own that does what the command does: the project
+//! file, the templates, the state, the look, the comparison, the words, and the apply with its journal on the disk.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -57,8 +57,8 @@ pub(super) fn prepare(folder: &Path, count: usize) -> Result<(), Failure> {
     for number in 0..count {
         writeln!(
             text,
-            "  n{number:04}:\n    type: {KIND}\n    properties:\n      Name: \"n{number:04}\"\n      Size: {number}\n      \
-             Text: one of many"
+            "  n{number:04}:\n    type: {KIND}\n    properties:\n      Name: \"n{number:04}\"\n      Size: {number}\n\
+             \x20     Text: one of many"
         )?;
     }
     fs::write(templates.join("storage.yaml"), text)?;

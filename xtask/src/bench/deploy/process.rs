@@ -13,7 +13,8 @@ use std::{
 
 use super::super::Failure;
 
-/// How often the memory of a program is read: its high-water mark, so that only what it grows by at its very end is missed.
+/// How often the memory of a program is read: its high-water mark, so that only what it grows by at its very end is
+/// missed.
 const BETWEEN_READINGS: Duration = Duration::from_millis(1);
 
 /// One run of a program.

@@ -1,5 +1,5 @@
-//! The released program over HTTP: a custom cloud whose buckets lie in the lab's store, served by this process, which takes
-//! a second to make some of them.
+//! The released program over HTTP: a custom cloud whose buckets lie in the lab's store, served by this process, which
+//! takes a second to make some of them.
 
 use std::{
     fmt::Write,
