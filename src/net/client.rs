@@ -59,21 +59,20 @@ fn build(authority_pem: Option<&str>, read_timeout: Duration) -> Result<reqwest:
         .pool_idle_timeout(Duration::from_secs(4))
         .tcp_nodelay(true)
         .user_agent(concat!("wildcam/", env!("CARGO_PKG_VERSION")));
-    let builder = match authority_pem {
-        Some(pem) => {
-            let mut config = (*tls::client_trusting(pem)?).clone();
-            config.alpn_protocols = vec![b"http/1.1".to_vec()];
-            builder.tls_backend_preconfigured(config)
-        }
+    let trust = match authority_pem {
+        Some(pem) => tls::client_trusting(pem)?,
         None => {
             install_provider();
-            builder
+            tls::client_trusting_machine()?
         }
     };
-    Ok(builder.build()?)
+    let mut trust = (*trust).clone();
+    trust.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(builder.tls_backend_preconfigured(trust).build()?)
 }
 
-/// Platform trust takes its cryptography from the process-wide default, which may be set once.
+/// Clients that are not made here, as those of credentials, take their cryptography from the process-wide default, which
+/// may be set once.
 fn install_provider() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {

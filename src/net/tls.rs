@@ -1,12 +1,13 @@
 //! TLS by rustls with ring: who is trusted, and who we are.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
+use rustls_platform_verifier::BuilderVerifierExt;
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +55,23 @@ pub fn client_trusting(authority_pem: &str) -> Result<Arc<ClientConfig>, Error> 
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(Arc::new(config))
+}
+
+/// A client that trusts the authorities of this machine. They may lie in hundreds of files, so they are read once in a
+/// process: a deploy has several clients for each cloud.
+///
+/// # Errors
+/// When the authorities of the machine are unusable.
+pub fn client_trusting_machine() -> Result<Arc<ClientConfig>, Error> {
+    static KEPT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(kept) = KEPT.get() {
+        return Ok(Arc::clone(kept));
+    }
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    Ok(Arc::clone(KEPT.get_or_init(|| Arc::new(config))))
 }
 
 /// A server with this certificate chain and key.

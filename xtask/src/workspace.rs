@@ -68,7 +68,16 @@ impl Workspace {
     }
 }
 
-fn cargo() -> Command {
+/// Cargo, as from a shell.
+pub(crate) fn cargo() -> Command {
     // Cargo names itself to what it runs: the same version then runs again, whatever else is on the search path.
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    // It also tells what it runs about the package that this is. Build scripts that look at these variables (ring's)
+    // would run anew, and with them everything that stands on them.
+    let told =
+        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+        cargo.env_remove(name);
+    }
+    cargo
 }

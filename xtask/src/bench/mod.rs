@@ -1,10 +1,13 @@
 //! Benchmarks: each compares with a named peer in the same run and prints a ratio, or prints the least possible beside
 //! what was measured.
 
+mod deploy;
 mod failover;
 mod gateway;
 
-use std::{path::PathBuf, process::Command};
+use std::path::PathBuf;
+
+use crate::workspace::cargo;
 
 /// What a benchmark fails with.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -27,32 +30,58 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 5)]
         runs: usize,
     },
+    /// Plan and deploy beside Terraform or OpenTofu; fails when a bound is missed
+    Deploy {
+        /// Resources in a project
+        #[arg(long, default_value_t = 1000)]
+        resources: usize,
+        /// Runs, of which the median is printed
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
+    /// One process of the bench deploy; started by it
+    #[command(hide = true)]
+    DeployPart {
+        /// What it does
+        part: deploy::own::Part,
+        /// The project's folder
+        folder: PathBuf,
+    },
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<(), String> {
     if cfg!(debug_assertions) {
         // The load comes from this process, which must not be slower than what it measures.
         let arguments = std::env::args_os().skip(1);
-        let mut command = Command::new("cargo");
+        let mut command = cargo();
         command.args(["run", "--release", "--quiet", "--package", "xtask", "--"]).args(arguments);
         return crate::program::run(&mut command);
     }
-    let measured = release_binary().and_then(|binary| match bench {
-        Bench::Gateway { uploads, concurrency } => gateway::run(&binary, *uploads, *concurrency),
-        Bench::Failover { runs } => failover::run(&binary, *runs),
-    });
+    let measured = match bench {
+        Bench::Gateway { uploads, concurrency } => {
+            release_binary().and_then(|binary| gateway::run(&binary, *uploads, *concurrency))
+        }
+        Bench::Failover { runs } => release_binary().and_then(|binary| failover::run(&binary, *runs)),
+        Bench::Deploy { resources, runs } => {
+            release_binary().and_then(|binary| deploy::run(&binary, *resources, *runs))
+        }
+        Bench::DeployPart { part, folder } => deploy::own::part(*part, folder),
+    };
     measured.map_err(|error| error.to_string())
 }
 
 /// Builds the program as users run it.
 fn release_binary() -> Result<PathBuf, Failure> {
-    let status = Command::new("cargo").args(["build", "--release", "--package", "wildcam"]).status()?;
+    let status = cargo().args(["build", "--release", "--package", "wildcam"]).status()?;
     if !status.success() {
         return Err("the release build failed".into());
     }
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
     let name = format!("wildcam{}", std::env::consts::EXE_SUFFIX);
-    Ok(std::path::absolute(target.join("release").join(name))?)
+    Ok(std::path::absolute(target_folder().join("release").join(name))?)
+}
+
+fn target_folder() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
 }
 
 fn median(values: &mut [f64]) -> f64 {

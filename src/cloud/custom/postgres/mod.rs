@@ -8,7 +8,6 @@ mod sql;
 
 use std::time::Duration;
 
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
@@ -104,16 +103,11 @@ impl Server {
 
     fn trust(&self, call: &str) -> Result<rustls::ClientConfig, Failure> {
         let unusable = |message: String| Failure::new(FailureKind::Invalid, call, message);
-        match &self.authority {
-            Some(pem) => tls::client_trusting(pem)
-                .map(|config| (*config).clone())
-                .map_err(|error| unusable(format!("the authority of the server is unusable: {error}"))),
-            None => rustls::ClientConfig::builder_with_provider(tls::provider())
-                .with_safe_default_protocol_versions()
-                .and_then(BuilderVerifierExt::with_platform_verifier)
-                .map(|builder| builder.with_no_client_auth())
-                .map_err(|error| unusable(format!("the authorities of this machine are unusable: {error}"))),
-        }
+        let (trust, whose) = match &self.authority {
+            Some(pem) => (tls::client_trusting(pem), "the authority of the server is"),
+            None => (tls::client_trusting_machine(), "the authorities of this machine are"),
+        };
+        trust.map(|config| (*config).clone()).map_err(|error| unusable(format!("{whose} unusable: {error}")))
     }
 }
 
