@@ -131,12 +131,18 @@ impl World {
     }
 
     /// One change at a time within a domain, and on one resource.
-    fn is_free(&self, of: &Type, id: &str) -> Result<(), Reply> {
+    fn is_free(&mut self, of: &Type, id: &str) -> Result<(), Reply> {
         let domain = domain(of, id);
-        let busy = self.operations.values().any(|operation| {
+        let in_the_way = self.operations.iter().filter(|(_, operation)| {
             !operation.ended
                 && (operation.target.eq_ignore_ascii_case(id) || domain.is_some() && operation.domain == domain)
         });
+        let in_the_way: Vec<String> = in_the_way.map(|(number, _)| number.clone()).collect();
+        let busy = !in_the_way.is_empty();
+        // It goes on also where nobody asks about it any more: its caller may be dead.
+        for number in in_the_way {
+            drop(self.poll(&number, true));
+        }
         if busy || self.is_busy_by_chance() {
             refused(
                 409,

@@ -279,7 +279,7 @@ impl World {
         Reply::new(200, body)
     }
 
-    fn poll(&mut self, id: &str, tells_status: bool) -> Reply {
+    pub(super) fn poll(&mut self, id: &str, tells_status: bool) -> Reply {
         let Some(operation) = self.operations.get_mut(id) else {
             return Reply::error(404, "OperationNotFound", "the operation is not known any more");
         };
