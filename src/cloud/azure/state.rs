@@ -101,6 +101,8 @@ impl Azure {
             }
             Err(failure) if failure.kind == FailureKind::NotFound => {
                 self.put(special::GROUP, &region, group, json!({ "location": region, "tags": tags })).await?;
+                // Nothing is made in a group that is not seen yet, and none is removed.
+                self.seen(special::GROUP, group, true).await?;
             }
             Err(failure) => return Err(failure),
         }

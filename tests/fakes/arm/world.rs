@@ -181,9 +181,7 @@ impl World {
             }
         }
         if stored.kind.ends_with("/virtualNetworks") {
-            let subnets = self.below(&stored.id, "/subnets/");
-            let subnets: Vec<Value> =
-                subnets.map(|subnet| json!({ "id": subnet.id, "name": subnet.id.rsplit('/').next() })).collect();
+            let subnets: Vec<Value> = self.below(&stored.id, "/subnets/").map(|subnet| self.told(subnet)).collect();
             told["properties"]["subnets"] = json!(subnets);
         }
         if stored.making > 0 {
