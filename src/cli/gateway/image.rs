@@ -158,7 +158,7 @@ fn say_built(context: &Context, image: &Image, cloud: &str, output: Option<&Path
     context.ui.result(format_args!("{written}: the gateway of {cloud} for {}, {megabytes:.1} MB", image.platform));
     context.ui.result(format_args!("  digest     {digest}"));
     let speaks = if image.plain_http { "plain HTTP, behind TLS that ends in front of it" } else { "TLS" };
-    context.ui.result(format_args!("  speaks     {speaks}, on port 8443 or PORT"));
+    context.ui.result(format_args!("  speaks     {speaks}, on port {} or PORT", image.port));
     for (number, secret) in image.secrets.iter().enumerate() {
         let head = if number == 0 { "needs" } else { "" };
         context.ui.result(format_args!("  {head:<10} {} ({})", secret.variable, secret.key));

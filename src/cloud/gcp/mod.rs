@@ -43,7 +43,10 @@ use super::{
     },
     registry::Estate,
 };
-use crate::{net::client, project::Store};
+use crate::{
+    net::client,
+    project::{Store, template::UNKNOWN_GCP_PROJECT},
+};
 
 /// Where images lie.
 const REPOSITORY: &str = "artifactregistry.repositories";
@@ -59,6 +62,10 @@ pub(super) async fn open(surroundings: &Surroundings<'_>) -> Result<Arc<dyn Cont
         wrong("account, the project's id at Google, is missing or none".to_owned())
             .next_step(format!("add account = \"PROJECT_ID\" to [clouds.{name}] in wildcam.toml"))
     })?;
+    if account == UNKNOWN_GCP_PROJECT {
+        return Err(wrong(format!("account is still `{account}`"))
+            .next_step(format!("write the project's id at Google to account of [clouds.{name}] in wildcam.toml")));
+    }
     let Some(Store::Gcs { bucket, service_account, .. }) = project.stores.get(name) else {
         return Err(wrong("its store is none of Google's".to_owned()));
     };
