@@ -120,6 +120,10 @@ fn no_text_of_others_is_put_into_a_script_and_rights_are_given_where_they_are_us
     assert!(!job("check").contains("secrets.") && !job("approve").contains("secrets."));
     assert!(job("plan").contains("github.event.pull_request.head.repo.full_name == github.repository"));
     assert!(job("plan").contains("vars.WILDCAM_AWS_ROLE_PLAN }}") && !job("plan").contains("vars.WILDCAM_AWS_ROLE }}"));
+    assert!(
+        job("plan").contains("vars.WILDCAM_GCP_ACCOUNT_PLAN }}")
+            && job("plan").contains("vars.WILDCAM_AZURE_CLIENT_ID_PLAN }}")
+    );
     assert!(job("deploy").contains("AWS_ROLE_ARN: ${{ vars.WILDCAM_AWS_ROLE }}"));
     assert!(job("deploy").contains("cancel-in-progress: false"));
     assert!(job("approve").contains("environment: wildcam"));

@@ -7,11 +7,14 @@ use std::{
 
 use serde::Serialize;
 
-use super::{CommandError, CommandResult, Context, Kind, open::project_error};
+use super::{
+    CommandError, CommandResult, Context, Kind,
+    open::{project_error, variable},
+};
 use crate::{
+    deploy::price::{self, ProjectEstimate, Usd},
     project::{
         FILE_NAME, Project, Provider, Scale, Strategy, Warning, is_project_name,
-        price::{Estimate, estimate},
         template::{Choice, render},
     },
     ui::{JsonLine, Table},
@@ -68,7 +71,7 @@ enum ProviderArgument {
 #[derive(Serialize)]
 struct InitLine<'a> {
     path: &'a Path,
-    estimate: &'a Estimate,
+    estimate: &'a ProjectEstimate,
     warnings: &'a [Warning],
 }
 
@@ -87,8 +90,8 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
     }
     let text = render(&choice);
     let project = Project::parse(&text, &path, &dir, None).map_err(project_error)?;
+    let estimate = price::of_project(&project).map_err(|error| CommandError::of(Kind::Failed, &error))?;
     write_new(&path, &dir, &text, arguments.force)?;
-    let estimate = price(&project);
     context.ui.json(&InitLine { path: &path, estimate: &estimate, warnings: &project.warnings });
     say(context, &path, &project, &estimate);
     Ok(())
@@ -108,6 +111,7 @@ fn choice(arguments: &Arguments, dir: &Path) -> Choice {
             StrategyArgument::Hybrid => Strategy::Hybrid,
         },
         clouds: arguments.clouds.iter().copied().map(provider).collect(),
+        accounts: accounts(),
     }
 }
 
@@ -120,9 +124,18 @@ fn provider(argument: ProviderArgument) -> Provider {
     }
 }
 
-/// What the written project costs. This is the one place that says where the figures come from.
-fn price(project: &Project) -> Estimate {
-    estimate(&project.settings)
+/// The accounts that the providers' own tools are set to, as far as their names could be ones.
+fn accounts() -> Vec<(Provider, String)> {
+    let known = [
+        (Provider::Azure, "AZURE_SUBSCRIPTION_ID"),
+        (Provider::Gcp, "GOOGLE_CLOUD_PROJECT"),
+        (Provider::Gcp, "CLOUDSDK_CORE_PROJECT"),
+    ];
+    let plain = |text: &String| {
+        (4..=63).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:".contains(&byte))
+    };
+    known.into_iter().filter_map(|(of, name)| Some((of, variable(name).filter(plain)?))).collect()
 }
 
 /// The folder's name as far as it can be a project's.
@@ -164,24 +177,23 @@ fn write_new(path: &Path, dir: &Path, text: &str, force: bool) -> CommandResult 
     }
 }
 
-fn say(context: &Context, path: &Path, project: &Project, estimate: &Estimate) {
+fn say(context: &Context, path: &Path, project: &Project, estimate: &ProjectEstimate) {
     let ui = &context.ui;
+    let whole = &estimate.whole;
     ui.result(format_args!("wrote {}", path.display()));
     ui.result("");
     let mut table = Table::new(["cloud", "provider", "first month"]).right(2);
-    for cloud in &estimate.clouds {
-        let cost = cost_range(cloud.low_usd, cloud.high_usd);
-        table.row([cloud.cloud.clone(), cloud.provider.as_str().to_owned(), cost]);
+    for (name, cloud) in &project.settings.clouds {
+        table.row([name.clone(), cloud.provider.as_str().to_owned(), cost_range(whole.of_cloud(name))]);
     }
-    let total = cost_range(estimate.low_usd, estimate.high_usd);
-    table.row(["together".to_owned(), String::new(), total]);
+    let total = cost_range(whole.usd);
+    table.row(["together".to_owned(), String::new(), total.clone()]);
     ui.result(&table);
     ui.result("");
-    let (clouds, cameras) = (estimate.clouds.len(), project.settings.project.scale.cameras());
+    let (clouds, cameras) = (project.settings.clouds.len(), project.settings.project.scale.cameras());
     let clouds = if clouds == 1 { "1 cloud".to_owned() } else { format!("{clouds} clouds") };
-    let total = cost_range(estimate.low_usd, estimate.high_usd);
     ui.result(format_args!("{cameras} cameras, {clouds}, one region in each: {total} in the first month."));
-    ui.result(format_args!("This is an {} ({}). It assumes:", estimate.words, estimate.prices_of));
+    ui.result(format_args!("This is an {} ({}). It assumes:", whole.words, whole.prices_of));
     for assumption in &estimate.assumptions {
         ui.result(format_args!("  {assumption}"));
     }
@@ -199,6 +211,6 @@ fn say(context: &Context, path: &Path, project: &Project, estimate: &Estimate) {
     }
 }
 
-fn cost_range(low: f64, high: f64) -> String {
+fn cost_range([low, high]: Usd) -> String {
     if high == 0.0 { "not counted".to_owned() } else { format!("${:.0} to ${:.0}", low.floor(), high.ceil()) }
 }

@@ -7,15 +7,16 @@ use std::{
 
 use object_store::{
     ObjectStore, RetryConfig,
-    aws::{AmazonS3Builder, S3ConditionalPut},
+    aws::{AmazonS3Builder, AmazonS3ConfigKey, S3ConditionalPut},
     azure::MicrosoftAzureBuilder,
     client::{ClientOptions, HttpClient, HttpConnector},
     gcp::GoogleCloudStorageBuilder,
 };
 use url::Url;
 
-use super::folder::Folder;
+use super::{folder::Folder, identity};
 use crate::{
+    clock::Clock,
     net::client::{self, Connector},
     project::{Secret, SecretError, SecretRef, Store},
 };
@@ -88,12 +89,14 @@ pub fn objects(
     match store {
         Store::Folder { path } => cloud.folder(path),
         Store::S3 { endpoint, bucket, region, access_key, secret_key, authority } => {
+            let connector = cloud.connect(authority.as_deref())?;
+            let client = connector.connect(&ClientOptions::new()).map_err(|source| cloud.refused(source))?;
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(bucket)
                 .with_region(region)
                 .with_conditional_put(S3ConditionalPut::ETagMatch)
                 .with_retry(no_retry())
-                .with_http_connector(cloud.connect(authority.as_deref())?);
+                .with_http_connector(connector);
             if let Some(endpoint) = endpoint {
                 builder = builder
                     .with_endpoint(address(endpoint))
@@ -108,15 +111,30 @@ pub fn objects(
                 if let Some(token) = env_lookup("AWS_SESSION_TOKEN").filter(|_| access_key.is_none()) {
                     builder = builder.with_token(token);
                 }
+            } else if let (Some(file), Some(role)) =
+                (cloud.variable("AWS_WEB_IDENTITY_TOKEN_FILE"), cloud.variable("AWS_ROLE_ARN"))
+            {
+                let session = cloud.variable("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "wildcam".to_owned());
+                builder = builder
+                    .with_config(AmazonS3ConfigKey::WebIdentityTokenFile, file)
+                    .with_config(AmazonS3ConfigKey::RoleArn, role)
+                    .with_config(AmazonS3ConfigKey::RoleSessionName, session);
+                if let Some(url) = cloud.variable("AWS_ENDPOINT_URL_STS") {
+                    builder = builder.with_config(AmazonS3ConfigKey::StsEndpoint, url);
+                }
+            } else if let Some(task) = identity::of_task(env_lookup).map_err(|source| cloud.refused(source))? {
+                builder = builder.with_credentials(Arc::new(task.for_keys(client, Clock::system())));
             }
             cloud.built(builder.build())
         }
         Store::Azure { endpoint, account, container, access_key, authority } => {
+            let connector = cloud.connect(authority.as_deref())?;
+            let client = connector.connect(&ClientOptions::new()).map_err(|source| cloud.refused(source))?;
             let mut builder = MicrosoftAzureBuilder::new()
                 .with_account(account)
                 .with_container_name(container)
                 .with_retry(no_retry())
-                .with_http_connector(cloud.connect(authority.as_deref())?);
+                .with_http_connector(connector);
             if let Some(endpoint) = endpoint {
                 builder = builder.with_endpoint(address(endpoint)).with_allow_http(endpoint.scheme() == "http");
             }
@@ -126,6 +144,16 @@ pub fn objects(
                 (env_lookup("AZURE_CLIENT_ID"), env_lookup("AZURE_CLIENT_SECRET"), env_lookup("AZURE_TENANT_ID"))
             {
                 builder = builder.with_client_secret_authorization(client, secret, tenant);
+            } else if let Some(app) = identity::of_app(env_lookup).map_err(|source| cloud.refused(source))? {
+                builder = builder.with_credentials(Arc::new(app.for_token(client, Clock::system())));
+            } else if let Some(id) = cloud.variable("AZURE_CLIENT_ID") {
+                // A workload's federated token, or the one of several identities of a machine that is meant.
+                builder = builder.with_client_id(id);
+                if let (Some(tenant), Some(file)) =
+                    (cloud.variable("AZURE_TENANT_ID"), cloud.variable("AZURE_FEDERATED_TOKEN_FILE"))
+                {
+                    builder = builder.with_tenant_id(tenant).with_federated_token_file(file);
+                }
             }
             cloud.built(builder.build())
         }
@@ -175,6 +203,14 @@ impl Cloud<'_> {
             Some(reference) => self.secret(reference).map(Some),
             None => Ok((self.env_lookup)(variable).filter(|text| !text.is_empty()).map(Secret::new)),
         }
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (self.env_lookup)(name).filter(|text| !text.is_empty())
+    }
+
+    fn refused(&self, source: object_store::Error) -> Error {
+        Error::Settings { cloud: self.name.to_owned(), source }
     }
 
     fn connect(&self, authority: Option<&Path>) -> Result<Shared, Error> {

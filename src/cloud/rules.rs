@@ -52,7 +52,7 @@ pub struct TypeRules {
     pub holds: String,
     /// May not be changed: a difference means a new resource.
     pub create_only: Vec<String>,
-    /// Amounts of what is kept (a retention, whether versions are kept, a disk): where one falls or goes, data is lost.
+    /// Amounts of what is kept, where `*[a.b=X]` stands for those entries that have X at a/b (a retention, whether versions are kept, a disk): where one falls or goes, data is lost.
     pub shrinks: Vec<String>,
     /// Ages at which the provider deletes data: where one is set or falls, data is lost.
     pub expires: Vec<String>,

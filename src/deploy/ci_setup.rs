@@ -38,6 +38,8 @@ struct Identity {
     name: String,
     /// The resource that knows it: stack and name.
     from: String,
+    /// The one that knows it of the identity that may only read.
+    plan: String,
     /// Which of its attributes.
     what: String,
 }
@@ -209,7 +211,10 @@ fn settings(identities: &[(String, Identity, String)], secrets: &Secrets) -> Vec
         settings.push(variable(name.clone(), false, holds));
     }
     for (cloud, identity, name) in identities {
-        let holds = format!("the same for an identity of yours that may only read in {cloud} ({})", identity.variable);
+        let holds = format!(
+            "of {cloud}/{}: {}; an identity that may only read, for plans in pull requests",
+            identity.plan, identity.what
+        );
         settings.push(variable(format!("{name}_PLAN"), true, holds));
     }
     for (name, keys) in &secrets.keys {

@@ -1,6 +1,6 @@
 //! The secrets that a gateway in a container needs, and the names under which it gets them.
 
-use crate::project::{Project, SecretRef};
+use crate::project::{Project, SecretRef, gateway_variable};
 
 /// One secret of a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub fn gateway_secrets(project: &Project, own: &str) -> Vec<GatewaySecret> {
     let named = project.secrets().into_iter().filter(|(key, _)| needed(key));
     named
         .map(|(key, reference)| GatewaySecret {
-            variable: format!("WILDCAM_{}", key.to_uppercase().replace(['.', '-'], "_")),
+            variable: gateway_variable(&key),
             name: key.replace(['.', '_'], "-"),
             reference: reference.clone(),
             key,

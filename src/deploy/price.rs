@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::graph::Graph;
+use super::{graph::Graph, template};
 use crate::{
     cloud::rules::Rules,
     project::{Project, Provider, Store},
@@ -302,6 +302,28 @@ pub struct EstimateLine {
     pub usd: Usd,
 }
 
+/// What a project costs, and what that rests on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProjectEstimate {
+    /// The first month.
+    #[serde(flatten)]
+    pub whole: GraphEstimate,
+    /// What was assumed.
+    pub assumptions: Vec<String>,
+    /// The storage that is added each month, in each cloud, in GB.
+    pub growth_gb: f64,
+    /// What that adds to the bill of every following month, in all clouds together, US dollars at most.
+    pub growth_high_usd: f64,
+}
+
+impl GraphEstimate {
+    /// One cloud's part, in the first month.
+    #[must_use]
+    pub fn of_cloud(&self, cloud: &str) -> Usd {
+        self.lines.iter().filter(|line| line.cloud == cloud).fold([0.0, 0.0], |sum, line| plus(sum, line.usd))
+    }
+}
+
 /// Estimates the first month of a whole graph, with the transfer between clouds as lines of their own.
 #[must_use]
 pub fn of_graph(graph: &Graph) -> GraphEstimate {
@@ -322,6 +344,44 @@ pub fn of_graph(graph: &Graph) -> GraphEstimate {
     lines.extend(transfer(&graph.quantities, &built));
     let usd = lines.iter().fold([0.0, 0.0], |sum, line| plus(sum, line.usd));
     GraphEstimate { prices_of: date().to_owned(), words: words().to_owned(), lines, usd }
+}
+
+/// What a project costs whose gateways run, before anything of it is built: where no image and no zone is named yet, they
+/// are assumed.
+///
+/// # Errors
+/// As the templates fail to render.
+pub fn of_project(project: &Project) -> Result<ProjectEstimate, template::Error> {
+    let mut whole = project.clone();
+    for cloud in project.settings.clouds.keys() {
+        let image = || format!("registry.example/{cloud}@sha256:{:064}", 0);
+        whole.settings.deploy.images.entry(cloud.clone()).or_insert_with(image);
+    }
+    // A gateway at Amazon needs a name to end TLS for.
+    if whole.settings.deploy.zone.is_none() && whole.settings.gateway.tls.is_none() {
+        whole.settings.deploy.zone =
+            whole.settings.traffic.public_name.split_once('.').map(|(_, zone)| zone.to_owned());
+    }
+    let environment = project.env.as_deref().unwrap_or("default");
+    let graph = template::render(&whole, environment)?;
+    let month_gb = graph.quantities.month_gb;
+    let growth: f64 = project
+        .settings
+        .clouds
+        .values()
+        .filter_map(|cloud| Some(lines(cloud.provider).get("bucket")?.parts.first()?.usd[1] * month_gb))
+        .sum();
+    let settings = &project.settings;
+    let cameras = settings.project.scale.cameras();
+    let assumptions = vec![
+        format!("{cameras} cameras, {PICTURES_PER_DAY} pictures a day each, 100 KB a picture"),
+        format!("every picture ends in every cloud ({}); one in ten is looked at", settings.clouds.len()),
+        "what the templates make, with gateways and a DNS zone in each cloud, and what leaves a cloud for the others"
+            .to_owned(),
+        "no free tier, no support plan; prices noted by hand, compared with no bill; your own machines are not counted"
+            .to_owned(),
+    ];
+    Ok(ProjectEstimate { whole: of_graph(&graph), assumptions, growth_gb: month_gb, growth_high_usd: growth })
 }
 
 /// What leaving each of `clouds` costs: the copies to the others, and what people look at.
@@ -415,6 +475,7 @@ mod tests {
                  [clouds.azure]\nprovider = 'azure'\nregions = ['westeurope']\n\
                  account = '00000000-0000-0000-0000-000000000000'\n\
                  [clouds.gcp]\nprovider = 'gcp'\nregions = ['europe-west3']\naccount = 'reserve-1'\n\
+                 [traffic]\npublic_name = 'api.reserve.example'\n[deploy]\nzone = 'reserve.example'\n\
                  [deploy.images]\naws = 'r.example/g@sha256:{0:064}'\nazure = 'r.example/g@sha256:{0:064}'\ngcp = 'r.example/g@sha256:{0:064}'\n",
                 0
             );
@@ -428,11 +489,31 @@ mod tests {
                 );
             }
             assert!(estimate.lines.iter().all(|line| 0.0 <= line.usd[0] && line.usd[0] <= line.usd[1]));
+            // Every cloud's server, gateway and place of the pictures counts.
+            for cloud in ["aws", "azure", "gcp"] {
+                let [low, high] = estimate.of_cloud(cloud);
+                assert!(low > 20.0 && high < 5000.0, "{cloud}: {low} to {high}");
+                let counted = estimate.lines.iter().filter(|line| line.cloud == cloud && line.usd[1] > 1.0).count();
+                assert!(counted >= 3, "{cloud} has {counted} lines that cost something");
+                let sends = |line: &&EstimateLine| line.cloud == cloud && line.what == "transfer to the other clouds";
+                assert_eq!(estimate.lines.iter().filter(sends).count(), 1);
+            }
+            assert_eq!(of_project(&project).unwrap_or_else(|error| panic!("{error}")).whole, estimate);
             println!("{scale}: ${:.0} to ${:.0}", estimate.usd[0], estimate.usd[1]);
             estimate.usd
         };
         let (small, large) = (whole("small"), whole("large"));
         assert!(small[0] > 0.0 && large[0] > small[0] && large[1] > small[1]);
+    }
+
+    #[test]
+    fn machines_of_your_own_are_not_counted() {
+        let text =
+            "[project]\nname = 'x'\nscale = 'large'\n[clouds.site]\nprovider = 'custom'\nstore = { path = 'a' }\n";
+        let project = Project::parse(text, Path::new("x"), Path::new("/nowhere"), None).unwrap();
+        let estimate = of_project(&project).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((estimate.whole.usd, estimate.growth_high_usd), ([0.0, 0.0], 0.0));
+        assert!(estimate.growth_gb > 300.0);
     }
 
     #[test]

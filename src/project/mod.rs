@@ -6,7 +6,6 @@
 mod check;
 mod error;
 mod mask;
-pub mod price;
 mod read;
 pub mod schema;
 mod schema_json;
@@ -24,7 +23,7 @@ pub use check::Warning;
 pub use error::{Error, Invalid};
 pub use schema::{Cloud, Degraded, Host, Objective, Objectives, Provider, Scale, Scenario, Settings, Strategy, Via};
 pub use schema_json::json_schema;
-pub use secret::{Secret, SecretError, SecretRef, SecretRefError};
+pub use secret::{Secret, SecretError, SecretRef, SecretRefError, gateway_variable};
 pub use store::Store;
 pub use units::{ByteSize, Period, UnitError};
 

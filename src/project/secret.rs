@@ -280,6 +280,13 @@ impl JsonSchema for SecretRef {
     }
 }
 
+/// The variable that holds, where a gateway runs, the secret of a key of wildcam.toml: `WILDCAM_FLEET_ONLINE_KEY` for
+/// `fleet.online_key`.
+#[must_use]
+pub fn gateway_variable(key: &str) -> String {
+    format!("WILDCAM_{}", key.to_uppercase().replace(['.', '-'], "_"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

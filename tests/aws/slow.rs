@@ -12,7 +12,7 @@ use wildcam::{
 
 use crate::{
     fakes::cloud_control::{self, Fake, Fault, Seed},
-    plane::{changes, finish, make, on, settle, token, wanted},
+    plane::{REGION, changes, finish, make, on, settle, token, wanted},
 };
 
 /// One type with what it needs: its properties, and a change that is allowed.
@@ -372,4 +372,27 @@ async fn what_somebody_else_made_is_found_and_taken_over_with_our_marks() {
     let live = settle(plane, &cluster(), step).await.expect("read");
     assert_eq!(live.owner, Some(cluster().owner));
     assert_eq!(live.properties["Tags"], json!([{ "Key": "team", "Value": "eagles" }]), "others' tags stay");
+}
+
+#[tokio::test]
+async fn the_registry_of_the_stack_lets_us_in_for_twelve_hours() {
+    let fake = cloud_control::start(Seed::default());
+    let plane = on(&fake).await;
+    let plane = plane.as_ref();
+    // Another's repository is none of ours.
+    let mut theirs = wanted("AWS::ECR::Repository", "images", json!({ "RepositoryName": "theirs" }));
+    theirs.owner.address = "aws/registry/images".parse().unwrap();
+    theirs.owner.environment = "staging".to_owned();
+    make(plane, &theirs, 1).await;
+    assert!(plane.registry_login().await.unwrap().is_none(), "the stack made nothing here");
+    assert_eq!(fake.calls("GetAuthorizationToken"), 0);
+    let mut images = wanted("AWS::ECR::Repository", "images", json!({ "RepositoryName": "owls-aws" }));
+    images.owner.address = "aws/registry/images".parse().unwrap();
+    make(plane, &images, 2).await;
+    let login = plane.registry_login().await.unwrap().expect("a login");
+    assert_eq!(login.host, format!("123456789012.dkr.ecr.{REGION}.amazonaws.com"));
+    assert_eq!((login.repository.as_str(), login.username.as_str()), ("owls-aws", "AWS"));
+    assert_eq!(login.password.expose(), "a-token-for-twelve-hours");
+    assert!(!format!("{login:?}").contains("twelve"));
+    assert_eq!(fake.refused(), Vec::<String>::new());
 }

@@ -157,6 +157,63 @@ fn no_secret_is_in_a_task_by_value_and_only_needed_ones_by_reference() {
     assert!(made.iter().all(|text| text.as_str().is_some_and(|text| text.starts_with("${secret:"))), "{made:?}");
 }
 
+/// Whether a pattern of a policy means an action.
+fn means(pattern: &str, action: &str) -> bool {
+    match pattern.split_once('*') {
+        Some((begin, end)) => {
+            action.len() >= begin.len() + end.len() && action.starts_with(begin) && action.ends_with(end)
+        }
+        None => pattern == action,
+    }
+}
+
+#[test]
+fn the_role_of_pull_requests_reads_every_type_and_changes_nothing() {
+    let mixture = Mixture {
+        scale: "large",
+        strategy: "active-active",
+        regions: "'eu-central-1'",
+        image: true,
+        zone: true,
+        tls: false,
+        database: true,
+        rest: true,
+    };
+    let graph = render(&mixture, "default");
+    let role = &graph.resources[&"aws/ci/planner".parse().expect("an address")];
+    let trust = &role.properties["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"];
+    assert_eq!(trust["token.actions.githubusercontent.com:sub"], "repo:owls/fleet:pull_request");
+    let statements = role.properties["Policies"][0]["PolicyDocument"]["Statement"].as_array().expect("statements");
+    let actions = |one: &Value| -> Vec<String> {
+        one["Action"].as_array().expect("a list").iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+    };
+    let allowed: Vec<String> = statements.iter().flat_map(actions).collect();
+    for action in &allowed {
+        let verb = action.split(':').nth(1).expect("a verb");
+        assert!(["Get", "List", "Describe", "View"].iter().any(|good| verb.starts_with(good)), "{action}");
+        assert!(!means(action, "secretsmanager:GetSecretValue"), "{action}");
+    }
+    // No picture: objects of the state alone.
+    for one in statements.iter().filter(|one| actions(one).iter().any(|action| means(action, "s3:GetObject"))) {
+        let resources = one["Resource"].as_array().expect("a list");
+        assert!(resources.iter().all(|arn| arn.as_str().is_some_and(|arn| arn.contains("-state"))), "{one}");
+    }
+    // What Amazon's schemas say that reading and listing need, but for the value of a secret, which is not told anyway, and
+    // for endpoints of service networks, which no stack has and no list of actions knows.
+    let spared = ["secretsmanager:GetSecretValue", "vpc-lattice:DescribeServiceNetworkVpcEndpointAssociation"];
+    let kinds: std::collections::BTreeSet<&str> = graph.resources.values().map(|one| one.kind.as_str()).collect();
+    for kind in kinds.iter().filter(|kind| kind.starts_with("AWS::")) {
+        let path = format!("templates/schemas/aws/{}.json", kind.replace("::", "-"));
+        let schema: Value = serde_json::from_slice(&std::fs::read(path).expect("a schema")).expect("JSON");
+        for handler in ["read", "list"] {
+            for action in schema["handlers"][handler].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                let given = allowed.iter().any(|pattern| means(pattern, action));
+                assert!(given || spared.contains(&action), "{kind}: {action}");
+            }
+        }
+    }
+}
+
 #[test]
 fn the_role_of_the_jobs_trusts_one_branch_and_cannot_raise_itself() {
     let mixture = Mixture {

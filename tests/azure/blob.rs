@@ -129,6 +129,22 @@ async fn the_place_of_the_state_is_made_once_and_removed_with_its_group() {
 }
 
 #[tokio::test]
+async fn who_may_only_read_reads_the_state_with_a_token() {
+    let fake = arm::start(0).await;
+    signed_in(&fake).await.state_store("reserve", true).await.unwrap().unwrap();
+    fake.deny_keys();
+    let folder = tempfile::tempdir().unwrap();
+    let text = crate::support::text(&fake, "");
+    let text = text.replace("endpoints = { ", &format!("endpoints = {{ blob = '{}blob', ", fake.url));
+    let project = crate::support::project(folder.path(), &fake, &text);
+    let plane = crate::support::plane(&project, crate::support::lookup(&crate::support::SIGNED_IN)).await.unwrap();
+    let store = plane.state_store("reserve", false).await.unwrap().unwrap();
+    // The fake takes a token for storage and no other: it says that there is no such blob.
+    let error = store.objects.get(&"fleet/registers/x.json".into()).await.unwrap_err();
+    assert!(matches!(error, object_store::Error::NotFound { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_group_of_that_name_that_is_somebody_elses_is_left_alone() {
     let fake = arm::start(0).await;
     let plane = signed_in(&fake).await;

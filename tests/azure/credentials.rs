@@ -171,3 +171,26 @@ async fn settings_that_cannot_work_are_refused_with_a_next_step() {
         assert!(failure.message.contains(words), "{failure}");
     }
 }
+
+#[tokio::test]
+async fn the_registry_takes_a_token_of_its_own() {
+    let fake = arm::start(0).await;
+    let plane = signed_in(&fake).await;
+    let plane = plane.as_ref();
+    let group = support::wanted("az/identity/group", GROUP, "westeurope", serde_json::json!({ "name": "g" }));
+    support::made(plane, &group).await.unwrap();
+    assert!(plane.registry_login().await.unwrap().is_none(), "there is none yet");
+    let properties = serde_json::json!({ "name": "wcreserve", "resourceGroup": "g", "sku": { "name": "Basic" },
+        "properties": { "adminUserEnabled": false } });
+    let kind = "Microsoft.ContainerRegistry/registries";
+    let registry = support::wanted("az/registry/registry", kind, "westeurope", properties);
+    support::made(plane, &registry).await.unwrap();
+    for _ in 0..2 {
+        let login = plane.registry_login().await.unwrap().expect("a login");
+        assert_eq!((login.host.as_str(), login.repository.as_str()), ("wcreserve.azurecr.io", "gateway"));
+        assert_eq!(login.username, "00000000-0000-0000-0000-000000000000");
+        assert_eq!(login.password.expose(), "for-wcreserve.azurecr.io");
+        // A token that the registry does not take any more is exchanged once.
+        fake.expire_tokens();
+    }
+}

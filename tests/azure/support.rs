@@ -29,7 +29,7 @@ provider = 'azure'
 regions = ['westeurope']
 account = '{SUBSCRIPTION}'
 endpoint = '{url}'
-endpoints = {{ login = '{url}', metadata = '{url}', vault = '{url}vault' }}
+endpoints = {{ login = '{url}', metadata = '{url}', vault = '{url}vault', registry = '{url}registry' }}
 authority = 'authority.pem'
 [clouds.own]
 provider = 'custom'

@@ -133,7 +133,6 @@ fn differences(wanted: &Value, live: &Value, at: &str, found: &mut Vec<String>) 
     }
 }
 
-#[ignore = "known gap: a change of a virtual network also touches its subnets; docs/plan.md"]
 #[tokio::test]
 async fn every_type_of_the_stacks_goes_through_the_seam() {
     let fake = arm::start(0).await;
@@ -226,7 +225,9 @@ async fn change(
     value: Value,
 ) {
     let address: Address = address.parse().unwrap();
-    let one = live.get(&address).unwrap_or_else(|| panic!("there is no {address}"));
+    let made = live.get(&address).unwrap_or_else(|| panic!("there is no {address}"));
+    // As it stands now: a network has got its subnets since it was made.
+    let one = &plane.read(&made.kind, &made.region, &made.id).await.unwrap();
     let mut wanted = wish(graph, &address, live);
     set(&mut wanted.properties, pointer, value.clone());
     let changes = [Change {
@@ -253,8 +254,9 @@ async fn change(
         !other.replace("/*", "/0").starts_with(pointer) && !["/etag", "/eTag"].contains(&other.as_str())
     });
     assert!(differ.is_empty(), "{address}: more changed than was meant: {differ:?}");
-    let owner = now.owner.or_else(|| one.owner.clone());
-    assert_eq!(owner, one.owner, "{address} lost its marks");
+    // A role assignment has its marks in its description, which this change replaces.
+    let owner = now.owner.or_else(|| (pointer == "/properties/description").then(|| one.owner.clone()).flatten());
+    assert_eq!(owner.is_some(), one.owner.is_some(), "{address} lost its marks");
 }
 
 fn set(body: &mut Value, pointer: &str, value: Value) {

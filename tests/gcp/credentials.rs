@@ -145,3 +145,25 @@ async fn a_cloud_without_its_project_is_refused() {
         assert!(failure.next_step.unwrap().contains("account ="));
     }
 }
+
+#[tokio::test]
+async fn the_registry_of_the_stack_takes_the_token_itself() {
+    let fake = google::start(10);
+    let project = project(&fake.url, "");
+    let plane = super::plane::open(&project, &fake).await;
+    let plane = plane.as_ref();
+    assert!(plane.registry_login().await.unwrap().is_none(), "the stack made nothing yet");
+    for (address, name) in [("other/registry/images", "theirs"), ("gcp/registry/images", "wildcam-serengeti-gcp")] {
+        let properties = json!({ "repositoryId": name, "format": "DOCKER" });
+        let wanted = super::plane::wanted(address, "artifactregistry.repositories", "europe-west3", properties);
+        super::plane::make(plane, &wanted).await.unwrap();
+    }
+    let login = plane.registry_login().await.unwrap().expect("a login");
+    assert_eq!(login.host, "europe-west3-docker.pkg.dev");
+    assert_eq!(login.repository, format!("{}/wildcam-serengeti-gcp/gateway", google::PROJECT));
+    assert_eq!(login.username, "oauth2accesstoken");
+    // The token is one that the services take.
+    let given = fake.tokens_given();
+    assert_eq!(plane.registry_login().await.unwrap().unwrap().password.expose(), login.password.expose());
+    assert_eq!(fake.tokens_given(), given);
+}

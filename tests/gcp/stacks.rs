@@ -98,6 +98,8 @@ async fn every_stack_is_made_found_again_and_deleted() {
     let plane = open(&project, &fake).await;
     let graph =
         template::render(&project, "default").unwrap_or_else(|error| panic!("{:?}", miette::Report::new(error)));
+    // The place of the state comes before everything else, as in a deploy.
+    plane.state_store("serengeti", true).await.unwrap().expect("a place");
     let made = make_all(&*plane, &graph).await;
     assert!(made.len() >= 45, "only {} resources", made.len());
     let creations = fake.creations();
@@ -138,6 +140,7 @@ async fn every_stack_is_made_found_again_and_deleted() {
     for address in in_order(&graph).iter().rev() {
         remove(&*plane, &made[address], true).await.unwrap_or_else(|failure| panic!("{address}: {failure:?}"));
     }
+    plane.remove_state_store("serengeti").await.unwrap();
     let left: Vec<String> = fake
         .resources()
         .into_iter()
@@ -150,6 +153,7 @@ async fn every_stack_is_made_found_again_and_deleted() {
     assert_eq!(policy["bindings"].as_array().map(Vec::len), Some(1), "{policy}");
 
     // The same again: keys get new versions, what was kept is brought back, and the database must wait for its name.
+    plane.state_store("serengeti", true).await.unwrap().expect("a place");
     for address in in_order(&graph) {
         if address.stack == "database" || address.stack == "alarms" || address.stack == "budget" {
             continue;

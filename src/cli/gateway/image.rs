@@ -158,7 +158,7 @@ fn say_built(context: &Context, image: &Image, cloud: &str, output: Option<&Path
     context.ui.result(format_args!("{written}: the gateway of {cloud} for {}, {megabytes:.1} MB", image.platform));
     context.ui.result(format_args!("  digest     {digest}"));
     let speaks = if image.plain_http { "plain HTTP, behind TLS that ends in front of it" } else { "TLS" };
-    context.ui.result(format_args!("  speaks     {speaks}, on port 8443 or PORT"));
+    context.ui.result(format_args!("  speaks     {speaks}, on port {} or PORT", image.port));
     for (number, secret) in image.secrets.iter().enumerate() {
         let head = if number == 0 { "needs" } else { "" };
         context.ui.result(format_args!("  {head:<10} {} ({})", secret.variable, secret.key));
@@ -192,17 +192,24 @@ async fn target(
         return Ok(Target { repository: repository.clone(), login, authority_pem });
     }
     let login = cloud_login(project, cloud, context).await?;
-    let repository =
-        match (named, &login) {
-            (Some(repository), _) => repository,
-            (None, Some(login)) if !login.repository.is_empty() => format!("{}/{}", login.host, login.repository)
+    let repository = match (named, &login) {
+        (Some(repository), _) => repository,
+        (None, Some(login)) if !login.repository.is_empty() => {
+            format!("{}/{}", login.host, login.repository)
                 .parse()
-                .map_err(|error: registry::RepositoryError| CommandError::of(Kind::Failed, &error))?,
-            (None, _) => {
-                return Err(CommandError::new(Kind::Usage, format!("the cloud {cloud} has no registry of its own"))
-                    .next_step("name one with --repository HOST/PATH"));
-            }
-        };
+                .map_err(|error: registry::RepositoryError| CommandError::of(Kind::Failed, &error))?
+        }
+        (None, _) => {
+            let step = match project.settings.clouds.get(cloud).map(|table| table.provider) {
+                Some(Provider::Custom) | None => "name one with --repository HOST/PATH".to_owned(),
+                Some(_) => {
+                    format!("wildcam deploy --only '{cloud}/registry/*', or name one with --repository HOST/PATH")
+                }
+            };
+            return Err(CommandError::new(Kind::Usage, format!("the cloud {cloud} has no registry of its own yet"))
+                .next_step(step));
+        }
+    };
     Ok(Target { repository, login, authority_pem })
 }
 

@@ -7,6 +7,7 @@ mod check;
 mod cloud_control;
 mod credentials;
 mod ec2;
+mod ecr;
 mod endpoint;
 mod failure;
 mod iam;
@@ -25,7 +26,11 @@ use tokio::sync::OnceCell;
 use self::{call::Wire, credentials::Chain, endpoint::Endpoints, state_store::Place};
 use super::{
     Surroundings,
-    control::{Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, StateStore, Step, Wanted},
+    control::{
+        Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, RegistryLogin, StateStore, Step,
+        Wanted,
+    },
+    registry::Estate,
 };
 use crate::{net::client, project::Store};
 
@@ -72,7 +77,7 @@ pub(super) async fn open(surroundings: &Surroundings<'_>) -> Result<Arc<dyn Cont
     if regions.is_empty() {
         regions.push(region.clone());
     }
-    Ok(Arc::new(Aws { name: (*name).to_owned(), wire, state, regions }))
+    Ok(Arc::new(Aws { name: (*name).to_owned(), wire, state, regions, estate: Estate::of(surroundings) }))
 }
 
 /// The bucket of the state: the pictures' with an ending. A name may have 63 characters.
@@ -88,6 +93,7 @@ struct Aws {
     wire: Wire,
     state: Place,
     regions: Vec<String>,
+    estate: Estate,
 }
 
 #[async_trait]
@@ -156,6 +162,12 @@ impl ControlPlane for Aws {
 
     async fn remove_state_store(&self, project: &str) -> Result<(), Failure> {
         state_store::remove(&self.wire, &self.state, project).await
+    }
+
+    async fn registry_login(&self) -> Result<Option<RegistryLogin>, Failure> {
+        let region = self.regions.first().unwrap_or(&self.wire.home);
+        let Some(repository) = self.estate.registry(self, ecr::REPOSITORY, region).await? else { return Ok(None) };
+        ecr::login(&self.wire, &repository).await.map(Some)
     }
 
     async fn check(&self) -> Vec<Finding> {

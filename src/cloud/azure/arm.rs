@@ -1,5 +1,7 @@
 //! One call to Azure Resource Manager: who asks, where, and what the answer means.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::Value;
 use url::Url;
@@ -23,7 +25,7 @@ pub(super) struct Arm {
     pub(super) client: reqwest::Client,
     pub(super) endpoint: Url,
     pub(super) subscription: String,
-    pub(super) tokens: Tokens,
+    pub(super) tokens: Arc<Tokens>,
 }
 
 /// What is asked.

@@ -8,6 +8,7 @@ mod credentials;
 mod errors;
 mod ids;
 mod operations;
+mod registry;
 mod special;
 mod state;
 mod transport;
@@ -24,7 +25,11 @@ use self::{
 };
 use super::{
     Surroundings,
-    control::{Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, StateStore, Step, Wanted},
+    control::{
+        Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, RegistryLogin, StateStore, Step,
+        Wanted,
+    },
+    registry::Estate,
     rules::{Rules, TypeRules},
 };
 use crate::{
@@ -47,6 +52,9 @@ struct Azure {
     blob: Option<Url>,
     /// The address of Key Vault where it is not the vault's own.
     vault: Option<Url>,
+    /// The address of the container registry where it is not the registry's own.
+    registry: Option<Url>,
+    estate: Estate,
     clock: Clock,
     arm: Arm,
 }
@@ -82,14 +90,21 @@ pub(super) async fn open(surroundings: &Surroundings<'_>) -> Result<Arc<dyn Cont
         None => Url::parse(PUBLIC).map_err(|error| refused(error.to_string()))?,
     };
     guard(name, "the control plane", &endpoint)?;
+    let registry = cloud.endpoints.get("registry").cloned();
+    if let Some(registry) = &registry {
+        guard(name, "the registry", registry)?;
+    }
     let places = places(name, cloud, surroundings)?;
-    let tokens = Tokens::new(client.clone(), places, Arc::clone(&surroundings.lookup), surroundings.clock.clone());
+    let lookup = Arc::clone(&surroundings.lookup);
+    let tokens = Arc::new(Tokens::new(client.clone(), places, lookup, surroundings.clock.clone()));
     Ok(Arc::new(Azure {
         name: (*name).to_owned(),
         project: project.settings.project.name.clone(),
         regions: cloud.regions.clone(),
         blob: cloud.endpoints.get("blob").cloned(),
         vault: cloud.endpoints.get("vault").cloned(),
+        registry,
+        estate: Estate::of(surroundings),
         clock: surroundings.clock.clone(),
         arm: Arm { client, endpoint, subscription: subscription.to_ascii_lowercase(), tokens },
     }))
@@ -173,6 +188,14 @@ impl ControlPlane for Azure {
 
     async fn remove_state_store(&self, project: &str) -> Result<(), Failure> {
         self.remove_state(project).await
+    }
+
+    async fn registry_login(&self) -> Result<Option<RegistryLogin>, Failure> {
+        let Some(region) = self.regions.first() else { return Ok(None) };
+        match self.estate.registry(self, registry::REGISTRY, region).await? {
+            Some(registry) => self.login_to(&registry).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -3,16 +3,17 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use object_store::{
-    ClientOptions, RetryConfig,
-    azure::MicrosoftAzureBuilder,
+    ClientOptions, CredentialProvider, RetryConfig,
+    azure::{AzureCredential, MicrosoftAzureBuilder},
     client::{HttpClient, HttpConnector},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Azure, arm::Ask, ids, special};
+use super::{Azure, arm::Ask, credentials::Tokens, ids, special};
 use crate::{
     cloud::control::{Failure, FailureKind, Pending, StateStore, Step},
     project::Secret,
@@ -101,6 +102,8 @@ impl Azure {
             }
             Err(failure) if failure.kind == FailureKind::NotFound => {
                 self.put(special::GROUP, &region, group, json!({ "location": region, "tags": tags })).await?;
+                // Nothing is made in a group that is not seen yet, and none is removed.
+                self.seen(special::GROUP, group, true).await?;
             }
             Err(failure) => return Err(failure),
         }
@@ -188,18 +191,22 @@ impl Azure {
     }
 
     /// The container as an object store, with the account's key: the control plane's roles give it, and those of the data
-    /// plane would have to be given to somebody first.
+    /// plane would have to be given to somebody first. Who may only read has such a role and not the key.
     async fn objects_of(&self, at: &str, account: &str, about: &Value) -> Result<StateStore, Failure> {
         let call = "POST Microsoft.Storage/storageAccounts/listKeys";
         let version = &self.rules(ACCOUNT)?.api_version;
         let url = self.arm.at(&format!("{at}/listKeys"), version);
         let ask = Ask { call, method: Method::POST, url, body: None, etag: None };
-        let told = self.arm.ask(ask).await?.json(call)?;
-        let key = told
-            .pointer("/keys/0/value")
-            .and_then(Value::as_str)
-            .map(|text| Secret::new(text.to_owned()))
-            .ok_or_else(|| Failure::new(FailureKind::Denied, call, "the account shows no key"))?;
+        let key = match self.arm.ask(ask).await {
+            Ok(answer) => {
+                let told = answer.json(call)?;
+                let key = told.pointer("/keys/0/value").and_then(Value::as_str);
+                let key = key.ok_or_else(|| Failure::new(FailureKind::Denied, call, "the account shows no key"))?;
+                Some(Secret::new(key.to_owned()))
+            }
+            Err(failure) if failure.kind == FailureKind::Denied => None,
+            Err(failure) => return Err(failure),
+        };
         let endpoint = match &self.blob {
             // An emulator has the account in the path.
             Some(blob) => format!("{}/{account}", blob.as_str().trim_end_matches('/')),
@@ -212,10 +219,12 @@ impl Azure {
             }
         };
         let plain = Url::parse(&endpoint).is_ok_and(|url| url.scheme() == "http");
-        let store = MicrosoftAzureBuilder::new()
-            .with_account(account)
-            .with_container_name(NAME)
-            .with_access_key(key.expose())
+        let builder = MicrosoftAzureBuilder::new().with_account(account).with_container_name(NAME);
+        let builder = match key {
+            Some(key) => builder.with_access_key(key.expose()),
+            None => builder.with_credentials(Arc::new(Token(Arc::clone(&self.arm.tokens)))),
+        };
+        let store = builder
             .with_endpoint(endpoint)
             .with_allow_http(plain)
             .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
@@ -251,6 +260,22 @@ fn is_state_of(told: &Value, project: &str) -> bool {
 
 fn pause(ms: u64) -> Duration {
     Duration::from_millis(ms.clamp(1, 60_000))
+}
+
+/// Who we are, to Blob storage.
+#[derive(Debug)]
+struct Token(Arc<Tokens>);
+
+#[async_trait]
+impl CredentialProvider for Token {
+    type Credential = AzureCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AzureCredential>> {
+        let token = self.0.get("https://storage.azure.com/.default").await;
+        let token = token
+            .map_err(|failure| object_store::Error::Generic { store: "MicrosoftAzure", source: Box::new(failure) })?;
+        Ok(Arc::new(AzureCredential::BearerToken(token.expose().to_owned())))
+    }
 }
 
 /// Our client under the object store.

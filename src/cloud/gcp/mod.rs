@@ -37,9 +37,19 @@ use self::{
 };
 use super::{
     Surroundings,
-    control::{Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, StateStore, Step, Wanted},
+    control::{
+        Change, ControlPlane, Failure, FailureKind, Finding, Listed, Live, Pending, RegistryLogin, StateStore, Step,
+        Wanted,
+    },
+    registry::Estate,
 };
-use crate::{net::client, project::Store};
+use crate::{
+    net::client,
+    project::{Store, template::UNKNOWN_GCP_PROJECT},
+};
+
+/// Where images lie.
+const REPOSITORY: &str = "artifactregistry.repositories";
 
 /// The control plane of a cloud of this provider.
 ///
@@ -52,6 +62,10 @@ pub(super) async fn open(surroundings: &Surroundings<'_>) -> Result<Arc<dyn Cont
         wrong("account, the project's id at Google, is missing or none".to_owned())
             .next_step(format!("add account = \"PROJECT_ID\" to [clouds.{name}] in wildcam.toml"))
     })?;
+    if account == UNKNOWN_GCP_PROJECT {
+        return Err(wrong(format!("account is still `{account}`"))
+            .next_step(format!("write the project's id at Google to account of [clouds.{name}] in wildcam.toml")));
+    }
     let Some(Store::Gcs { bucket, service_account, .. }) = project.stores.get(name) else {
         return Err(wrong("its store is none of Google's".to_owned()));
     };
@@ -79,11 +93,14 @@ pub(super) async fn open(surroundings: &Surroundings<'_>) -> Result<Arc<dyn Cont
     let home = home.ok_or_else(|| {
         wrong("it has no region".to_owned()).next_step(format!("add regions = [\"...\"] to [clouds.{name}]"))
     })?;
+    let region = cloud.regions.first().unwrap_or(&home).clone();
     Ok(Arc::new(Plane(Arc::new(Gcp {
         name: name.to_owned(),
         project: account,
         api: Api::new(client, tokens, hosts),
         home,
+        region,
+        estate: Estate::of(surroundings),
         bucket: bucket.clone(),
         clock: surroundings.clock.clone(),
     }))))
@@ -209,6 +226,20 @@ impl ControlPlane for Plane {
 
     async fn remove_state_store(&self, _project: &str) -> Result<(), Failure> {
         bucket::remove_state_store(&self.0).await
+    }
+
+    async fn registry_login(&self) -> Result<Option<RegistryLogin>, Failure> {
+        let region = &self.0.region;
+        let Some(repository) = self.0.estate.registry(self, REPOSITORY, region).await? else { return Ok(None) };
+        let name = repository.id.rsplit('/').next().unwrap_or_default();
+        // A project of a domain, `example.com:p`, is written with a slash there.
+        let project = self.0.project.replace(':', "/");
+        Ok(Some(RegistryLogin {
+            host: format!("{region}-docker.pkg.dev"),
+            repository: format!("{project}/{name}/gateway"),
+            username: "oauth2accesstoken".to_owned(),
+            password: self.0.api.tokens.token(None).await?,
+        }))
     }
 
     async fn check(&self) -> Vec<Finding> {

@@ -28,6 +28,9 @@ pub(super) struct Gcp {
     pub(super) api: Api,
     /// Where the state's bucket is made.
     pub(super) home: String,
+    /// Where everything else is made.
+    pub(super) region: String,
+    pub(super) estate: crate::cloud::registry::Estate,
     /// The bucket of the pictures, beside which the state lies.
     pub(super) bucket: String,
     pub(super) clock: crate::clock::Clock,

@@ -327,7 +327,7 @@ impl<'q> Planner<'q> {
         let changes = differ.changes(&wanted, &entry.applied, live);
         let drift = Differ { shape, moves: &|_| false }.changes(&entry.applied, &entry.applied, live);
         let forced = changes.iter().any(|change| is_forced(shape, change));
-        let loses = losses::of_update(rules, shape, &changes);
+        let loses = losses::of_update(rules, shape, &changes, live, &wanted);
         if !drift.is_empty() {
             self.drifted.push(Drifted {
                 address: address.clone(),
@@ -427,7 +427,7 @@ impl<'q> Planner<'q> {
                 if changes.is_empty() { "" } else { ", then changed where it differs" }
             ));
         }
-        let loses = losses::of_update(rules, shape, &changes);
+        let loses = losses::of_update(rules, shape, &changes, &live.properties, &wanted);
         let action = Action::Adopt { id: live.id.clone(), changes: changes.clone() };
         let mut planned = self.line(address, &resource.kind, &resource.region, rules, action);
         planned.loses = loses;

@@ -95,7 +95,23 @@ fn fits(pattern: &[String], path: &[String]) -> bool {
 
 /// Whether the pattern means the path or something above it.
 fn begins(pattern: &[String], path: &[String]) -> bool {
-    pattern.len() <= path.len() && pattern.iter().zip(path).all(|(step, key)| step == "*" || step == key)
+    pattern.len() <= path.len() && pattern.iter().zip(path).all(|(step, key)| is_any(step) || step == key)
+}
+
+/// `*`, or `*[a.b=X]`: any that has X at a/b.
+pub(super) fn is_any(step: &str) -> bool {
+    step.starts_with('*')
+}
+
+fn admits(step: &str, entry: &Value) -> bool {
+    let Some((path, wanted)) = step.strip_prefix("*[").and_then(|rest| rest.strip_suffix(']')?.split_once('=')) else {
+        return true;
+    };
+    match entry.pointer(&format!("/{}", path.replace('.', "/"))) {
+        Some(Value::String(text)) => text.eq_ignore_ascii_case(wanted),
+        Some(other) => other.to_string() == wanted,
+        None => false,
+    }
 }
 
 /// What lies at the steps of a pattern in a value.
@@ -106,8 +122,10 @@ pub(super) fn all_at<'v>(value: Option<&'v Value>, steps: &[String]) -> Vec<&'v 
             .into_iter()
             .flat_map(|value| -> Vec<&Value> {
                 match value {
-                    Value::Object(entries) if step == "*" => entries.values().collect(),
-                    Value::Array(items) if step == "*" => items.iter().collect(),
+                    Value::Object(entries) if is_any(step) => {
+                        entries.values().filter(|one| admits(step, one)).collect()
+                    }
+                    Value::Array(items) if is_any(step) => items.iter().filter(|one| admits(step, one)).collect(),
                     Value::Object(entries) => entries.get(step).into_iter().collect(),
                     Value::Array(items) => {
                         step.parse::<usize>().ok().and_then(|at| items.get(at)).into_iter().collect()

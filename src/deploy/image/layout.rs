@@ -10,7 +10,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Digest, FOLDER, Image, Layer, MANIFEST_TYPE, PORT, Platform, STATE, USER};
+use super::{Digest, FOLDER, Image, Layer, MANIFEST_TYPE, Platform, STATE, USER};
 
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -28,6 +28,7 @@ pub(super) struct Description<'a> {
     pub(super) cloud: &'a str,
     pub(super) project: &'a str,
     pub(super) plain_http: bool,
+    pub(super) port: u16,
     pub(super) behind_tls: bool,
     pub(super) layers: &'a [Layer],
 }
@@ -143,7 +144,7 @@ impl Description<'_> {
             os: "linux",
             config: Run {
                 user: format!("{USER}:{USER}"),
-                exposed_ports: BTreeMap::from([(format!("{PORT}/tcp"), Empty {})]),
+                exposed_ports: BTreeMap::from([(format!("{}/tcp", self.port), Empty {})]),
                 env: vec![
                     "PATH=/usr/bin".to_owned(),
                     "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt".to_owned(),

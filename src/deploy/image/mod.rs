@@ -38,8 +38,17 @@ pub const FOLDER: &str = "/etc/wildcam";
 /// Where the index and the uploads under way lie in the container: a volume.
 pub const STATE: &str = "/var/lib/wildcam";
 
-/// The port that the gateway listens on in the container, unless the platform sets `PORT`.
-pub const PORT: u16 = 8443;
+/// Where a gateway listens whose project lets the system choose the port: a container's must be known.
+const PORT: u16 = 8443;
+
+/// The port that the gateway listens on in a container, unless the platform sets `PORT`: that of `gateway.listen`.
+#[must_use]
+pub fn port(settings: &crate::project::Settings) -> u16 {
+    match settings.gateway.listen.port() {
+        0 => PORT,
+        port => port,
+    }
+}
 
 /// The user and group that the gateway runs as.
 pub const USER: u32 = 65532;
@@ -198,6 +207,8 @@ pub struct Image {
     pub secrets: Vec<GatewaySecret>,
     /// TLS must end in front of the container: the gateway in it speaks plain HTTP.
     pub plain_http: bool,
+    /// Where the gateway listens, unless the platform sets `PORT`.
+    pub port: u16,
 }
 
 impl Image {
@@ -221,17 +232,19 @@ impl Image {
         let project = Layer::write(recipe.scratch, project_entries(&inside)).map_err(failed)?;
         let layers = vec![base, project];
         let plain_http = !inside.own_tls;
+        let port = port(&recipe.project.settings);
         let description = Description {
             platform,
             cloud: recipe.cloud,
             project: &recipe.project.settings.project.name,
             plain_http,
+            port,
             behind_tls: inside.behind_tls,
             layers: &layers,
         };
         let config = description.config();
         let manifest = description.manifest(&config);
-        Ok(Self { platform, layers, config, manifest, secrets: inside.secrets, plain_http })
+        Ok(Self { platform, layers, config, manifest, secrets: inside.secrets, plain_http, port })
     }
 
     /// The digest by which a registry and a platform name this image.

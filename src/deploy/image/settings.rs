@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::{FOLDER, PORT, STATE, certificates};
+use super::{FOLDER, STATE, certificates};
 use crate::{
     deploy::gateway_secrets::{GatewaySecret, gateway_secrets},
     project::{self, Project, Provider, SecretRef, Settings, Store},
@@ -192,7 +192,7 @@ fn needed(project: &Project, behind_tls: bool) -> Settings {
     if behind_tls {
         settings.gateway.tls = None;
     }
-    settings.gateway.listen = ([0, 0, 0, 0], PORT).into();
+    settings.gateway.listen = ([0, 0, 0, 0], super::port(&settings)).into();
     settings.gateway.index_path = Path::new(STATE).join("index.sqlite");
     settings
 }
@@ -293,6 +293,19 @@ report_interval = "1m"
         std::fs::write(folder.join("authority.pem"), pem).unwrap();
         std::fs::write(folder.join("chain.pem"), authority.cert.pem()).unwrap();
         Project::parse(text, &folder.join("wildcam.toml"), folder, Some("staging")).unwrap()
+    }
+
+    #[test]
+    fn it_listens_on_the_port_that_the_templates_lead_to() {
+        let folder = tempfile::tempdir().unwrap();
+        for (listen, port) in [("127.0.0.1:9000", 9000), ("127.0.0.1:0", 8443)] {
+            let text = TEXT.replace("[gateway]", &format!("[gateway]\nlisten = '{listen}'"));
+            let project = project(folder.path(), &text);
+            let inside = inside(&project, "aws").unwrap();
+            let read = Project::parse(&inside.text, Path::new("x"), Path::new("/etc/wildcam"), None).unwrap();
+            assert_eq!(read.settings.gateway.listen, ([0, 0, 0, 0], port).into());
+            assert_eq!(crate::deploy::image::port(&project.settings), port);
+        }
     }
 
     #[test]

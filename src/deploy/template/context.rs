@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::{
-    deploy::gateway_secrets::gateway_secrets,
+    deploy::{gateway_secrets::gateway_secrets, image},
     project::{Cloud, FILE_NAME, Project, Provider, Scale, Store, Strategy},
 };
 
@@ -64,7 +64,6 @@ pub(super) fn of(project: &Project, environment: &str, name: &str, cloud: &Cloud
             json!({ "variable": secret.variable, "name": secret.name, "reference": secret.reference.to_string() })
         })
         .collect();
-    let listen = settings.gateway.listen.port();
     let clouds = f64::from(u32::try_from(settings.clouds.len()).unwrap_or(u32::MAX).max(1));
     let context = json!({
         "project": {
@@ -85,7 +84,7 @@ pub(super) fn of(project: &Project, environment: &str, name: &str, cloud: &Cloud
         "others": others,
         "gateway": {
             "image": settings.deploy.images.get(name),
-            "port": if listen == 0 { 8443 } else { listen },
+            "port": image::port(settings),
             "copies": settings.gateway.copies,
             "public_name": settings.traffic.public_name,
             "secrets": secrets,

@@ -100,6 +100,9 @@ impl World {
                 let Some(stored) = self.resources.get(&account.to_lowercase()) else {
                     return Reply::error(404, "ResourceNotFound", "no such account");
                 };
+                if self.keys_denied {
+                    return Reply::error(403, "AuthorizationFailed", "The client has no authorization for listKeys.");
+                }
                 if stored.body.pointer("/properties/allowSharedKeyAccess") == Some(&json!(false)) {
                     return Reply::error(403, "KeyBasedAuthenticationNotPermitted", "keys are not permitted");
                 }
@@ -107,6 +110,14 @@ impl World {
                 Reply::new(200, json!({ "keys": [{ "keyName": "key1", "value": key, "permissions": "FULL" }] }))
             }
             _ => Reply::error(404, "InvalidResourceType", format!("nothing is known of {}", place.kind)),
+        }
+    }
+
+    /// The service of the blobs, to somebody with a role in place of a key.
+    pub(super) fn blobs_themselves(&self, call: &Call) -> Reply {
+        match self.tokens.check_for(call, "https://storage.azure.com/.default") {
+            Ok(()) => Reply::error(404, "BlobNotFound", "The specified blob does not exist."),
+            Err(reply) => reply,
         }
     }
 

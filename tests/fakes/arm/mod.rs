@@ -181,6 +181,11 @@ impl Fake {
         self.world().tokens.expire();
     }
 
+    /// Nobody is given the keys of an account any more.
+    pub(crate) fn deny_keys(&self) {
+        self.world().keys_denied = true;
+    }
+
     /// Tokens are given, and none is taken.
     pub(crate) fn refuse_tokens(&self, refuse: bool) {
         self.world().tokens.refuse = refuse;

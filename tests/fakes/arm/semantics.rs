@@ -316,18 +316,18 @@ impl World {
                 }
             }
             "Microsoft.Network/virtualNetworks" => {
-                let kept: Vec<&str> = body
-                    .pointer("/properties/subnets")
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|subnet| subnet["name"].as_str())
-                    .collect();
-                let lost = self
-                    .below(&place.id, "/subnets/")
-                    .find(|subnet| !kept.contains(&subnet.id.rsplit('/').next().unwrap_or_default()));
-                if let Some(lost) = lost {
-                    refused(400, "InUseSubnetCannotBeDeleted", format!("Subnet {} is in use.", lost.id))?;
+                // What a PUT says of subnets is what becomes of them: one that it leaves out goes, and one without its
+                // properties loses them.
+                let said = body.pointer("/properties/subnets").and_then(Value::as_array).cloned().unwrap_or_default();
+                for subnet in self.below(&place.id, "/subnets/") {
+                    let told = self.told(subnet);
+                    match said.iter().find(|said| said["name"] == told["name"]) {
+                        None => refused(400, "InUseSubnetCannotBeDeleted", format!("Subnet {} is in use.", subnet.id))?,
+                        Some(said) if said["properties"] != told["properties"] => {
+                            refused(400, "SubnetIsInUse", format!("Subnet {} cannot become another.", subnet.id))?;
+                        }
+                        Some(_) => {}
+                    }
                 }
             }
             "Microsoft.Network/privateDnsZones/virtualNetworkLinks" => {

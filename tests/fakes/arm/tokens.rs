@@ -77,6 +77,7 @@ impl Tokens {
                     && call.query.get("api-version").is_some_and(|text| text == "2019-08-01");
                 if good { self.managed(call) } else { Reply::empty(401) }
             }
+            "/registry/oauth2/exchange" => self.exchange(call),
             "/metadata/identity/oauth2/token" => {
                 if call.header("metadata") == Some("true") {
                     self.managed(call)
@@ -105,6 +106,27 @@ impl Tokens {
             json!({ "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599,
             "access_token": token }),
         )
+    }
+
+    /// A token of Entra becomes one of a registry (azure.github.io/acr/AAD-OAuth.html).
+    fn exchange(&self, call: &Call) -> Reply {
+        let form: BTreeMap<String, String> = url::form_urlencoded::parse(&call.body).into_owned().collect();
+        let text = |key: &str| form.get(key).map(String::as_str).unwrap_or_default();
+        let formed = call.method == "POST"
+            && call.header("content-type") == Some("application/x-www-form-urlencoded")
+            && text("grant_type") == "access_token"
+            && text("service").ends_with(".azurecr.io")
+            && form.keys().all(|key| ["grant_type", "service", "tenant", "access_token"].contains(&key.as_str()));
+        let error = |status: u16, code: &str| {
+            Reply::new(status, json!({ "errors": [{ "code": code, "message": "no", "detail": null }] }))
+        };
+        match self.good.get(text("access_token")) {
+            _ if !formed => error(400, "BAD_REQUEST"),
+            Some(scope) if scope == "https://containerregistry.azure.net/.default" && !self.refuse => {
+                Reply::new(200, json!({ "refresh_token": format!("for-{}", text("service")) }))
+            }
+            _ => error(401, "UNAUTHORIZED"),
+        }
     }
 
     fn managed(&mut self, call: &Call) -> Reply {

@@ -63,6 +63,8 @@ pub(super) struct World {
     pub(super) blind_reads: u32,
     pub(super) principal_refusals: u32,
     pub(super) vault_access: bool,
+    /// Nobody is given the keys of an account.
+    pub(super) keys_denied: bool,
     pub(super) blobs: Option<(String, String)>,
     pub(super) chance: Option<Random>,
     pub(super) next: u64,
@@ -104,6 +106,7 @@ impl World {
             blind_reads: 0,
             principal_refusals: 1,
             vault_access: true,
+            keys_denied: false,
             blobs: None,
             chance: (seed != 0).then(|| Random::seeded(seed)),
             next: 1,
@@ -119,6 +122,9 @@ impl World {
         self.calls.push(format!("{} {}", call.method, call.path));
         if let Some(reply) = self.tokens.answer(call) {
             return reply;
+        }
+        if call.path.starts_with("/blob/") {
+            return self.blobs_themselves(call);
         }
         if call.path.starts_with("/vault/") {
             return self.vault_itself(call);
@@ -181,9 +187,7 @@ impl World {
             }
         }
         if stored.kind.ends_with("/virtualNetworks") {
-            let subnets = self.below(&stored.id, "/subnets/");
-            let subnets: Vec<Value> =
-                subnets.map(|subnet| json!({ "id": subnet.id, "name": subnet.id.rsplit('/').next() })).collect();
+            let subnets: Vec<Value> = self.below(&stored.id, "/subnets/").map(|subnet| self.told(subnet)).collect();
             told["properties"]["subnets"] = json!(subnets);
         }
         if stored.making > 0 {

@@ -568,6 +568,18 @@ impl World {
     pub(super) fn registry(&mut self, action: &str, region: &str, body: &[u8]) -> Result<Value, Refusal> {
         let body: Value = serde_json::from_slice(body)
             .map_err(|error| Refusal::nonsense("SerializationException", error.to_string()))?;
+        if action == "GetAuthorizationToken" {
+            // `registryIds` is deprecated, and there is nothing else to say.
+            if body != json!({}) {
+                return Err(Refusal::nonsense("InvalidParameterException", body.to_string()));
+            }
+            return Ok(json!({ "authorizationData": [{
+                // AWS:a-token-for-twelve-hours
+                "authorizationToken": "QVdTOmEtdG9rZW4tZm9yLXR3ZWx2ZS1ob3Vycw==",
+                "expiresAt": 1_790_000_000.5,
+                "proxyEndpoint": format!("https://{}.dkr.ecr.{region}.amazonaws.com", self.seed.account),
+            }] }));
+        }
         let name = body["repositoryName"].as_str().unwrap_or_default().to_owned();
         let key = ("AWS::ECR::Repository".to_owned(), region.to_owned(), name.clone());
         if action != "DeleteRepository" {

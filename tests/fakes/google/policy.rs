@@ -103,8 +103,11 @@ fn check_member(world: &World, member: &str) -> Result<(), Refusal> {
             }
             Ok(())
         }
-        Some(("principalSet", name)) => {
-            let pool = name.split("/attribute.").next().unwrap_or_default().replace("//iam.googleapis.com/", "iam/");
+        Some((who @ ("principal" | "principalSet"), name)) => {
+            let part = if who == "principal" { "/subject/" } else { "/attribute." };
+            let (pool, _) =
+                name.split_once(part).ok_or_else(|| Refusal::invalid(format!("Invalid member {member}")))?;
+            let pool = pool.replace("//iam.googleapis.com/", "iam/");
             let pool = pool.replace(super::NUMBER, PROJECT);
             if world.resources.contains_key(&pool) {
                 Ok(())

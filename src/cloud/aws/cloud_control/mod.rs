@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use self::kinds::{Find, Within};
 use super::{
     call::Wire,
+    ecr,
     endpoint::{self, CLOUD_CONTROL, ECR},
     failure, marks, native,
 };
@@ -323,11 +324,10 @@ pub(super) async fn update(
 /// See [`ControlPlane::delete`](crate::cloud::control::ControlPlane::delete).
 pub(super) async fn delete(wire: &Wire, live: &Live, empty: bool, token: &str) -> Result<Step, Failure> {
     let place = (live.kind.as_str(), live.region.as_str());
-    if live.kind == "AWS::ECR::Repository" && empty {
+    if live.kind == ecr::REPOSITORY && empty {
         // Cloud Control cannot be told to take the images along.
         let body = json!({ "repositoryName": live.id, "force": true });
-        let protocol = ("AmazonEC2ContainerRegistry_V20150921", "1.1");
-        wire.json(ECR, &live.region, protocol, "DeleteRepository", &body).await?;
+        wire.json(ECR, &live.region, ecr::PROTOCOL, "DeleteRepository", &body).await?;
         return Ok(native::gone());
     }
     if live.properties.get("DeletionProtection").and_then(Value::as_bool) == Some(true) {

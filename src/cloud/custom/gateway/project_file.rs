@@ -8,18 +8,13 @@ use super::{
     bundle::Request,
     invalid,
 };
-use crate::project::{Project, SecretRef, Settings, Store, Via};
+use crate::project::{Project, SecretRef, Settings, Store, Via, gateway_variable};
 
 /// The certificate's name in the folder.
 pub(super) const CERTIFICATE: &str = "certificate.pem";
 
 /// The largest certificate file.
 const LARGEST_PEM: usize = 1 << 20;
-
-/// The variable that holds the secret of a key of wildcam.toml: the same words as in the containers of other clouds.
-fn variable(key: &str) -> String {
-    format!("WILDCAM_{}", key.to_uppercase().replace(['.', '-'], "_"))
-}
 
 fn file(project: &Project, what: &str, path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let path = project.path(path);
@@ -35,7 +30,7 @@ pub(super) fn render(request: &Request<'_>, files: &mut BTreeMap<String, Vec<u8>
     let project = request.project;
     let mut settings = project.settings.clone();
     let given = |key: &str| -> Option<SecretRef> {
-        let name = variable(key);
+        let name = gateway_variable(key);
         request.variables.contains(&name).then_some(SecretRef::Env(name))
     };
     for (name, cloud) in &mut settings.clouds {
@@ -87,7 +82,7 @@ pub(super) fn render(request: &Request<'_>, files: &mut BTreeMap<String, Vec<u8>
 
 fn missing(key: &str) -> Failure {
     invalid(format!("the gateway is not given the secret {key}"))
-        .next_step(format!("set {key} in wildcam.toml, and {} under Secrets of the gateway", variable(key)))
+        .next_step(format!("set {key} in wildcam.toml, and {} under Secrets of the gateway", gateway_variable(key)))
 }
 
 fn write(settings: &Settings) -> Result<String, Failure> {
