@@ -65,7 +65,8 @@ async fn compare(
     ));
     let (mut through, mut direct, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let gateway = rate(uploads, concurrency, |worker| uploader.upload(worker, &picture)).await?;
+        let gateway =
+            rate(uploads, concurrency, async |worker| uploader.upload(worker, &picture).await.map(drop)).await?;
         let client = rate(uploads, concurrency, |_| write_copies(&stores, &picture, &random, copies)).await?;
         say(&format!("round {round}: gateway {gateway:.0} uploads/s, direct client {client:.0} uploads/s"));
         through.push(gateway);
@@ -92,10 +93,10 @@ async fn memory(
     let gateway = state.processes.iter().find(|process| process.name.starts_with("gateway-a"));
     let pid = gateway.and_then(|process| process.pid).ok_or("the gateway does not run")?;
     // The rounds above warmed it up; the count starts from here so that both readings see the same kind of load.
-    rate(1_000, concurrency, |worker| uploader.upload(worker, picture)).await?;
+    rate(1_000, concurrency, async |worker| uploader.upload(worker, picture).await.map(drop)).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let early = resident_kib(pid)?;
-    rate(9_000, concurrency, |worker| uploader.upload(worker, picture)).await?;
+    rate(9_000, concurrency, async |worker| uploader.upload(worker, picture).await.map(drop)).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let late = resident_kib(pid)?;
     #[expect(clippy::cast_precision_loss, reason = "sizes in KiB are far below 2^52")]
