@@ -109,8 +109,8 @@ fn admits(step: &str, entry: &Value) -> bool {
     };
     match entry.pointer(&format!("/{}", path.replace('.', "/"))) {
         Some(Value::String(text)) => text.eq_ignore_ascii_case(wanted),
-        Some(other) => other.to_string() == wanted,
-        None => false,
+        Some(Value::Bool(flag)) => wanted.parse() == Ok(*flag),
+        _ => false,
     }
 }
 
