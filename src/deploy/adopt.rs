@@ -165,8 +165,10 @@ async fn taken_over(
         let (project, environment) = (owner.project.clone(), owner.environment.clone());
         return Err(Error::Strange { id: live.id, project, environment });
     }
-    let same =
-        |(_, entry): &(&Address, &Entry)| entry.kind == live.kind && entry.region == live.region && entry.id == live.id;
+    let same = |(other, entry): &(&Address, &Entry)| {
+        realm(site, &other.cloud) == realm(site, &address.cloud)
+            && (&entry.kind, &entry.region, &entry.id) == (&live.kind, &live.region, &live.id)
+    };
     if let Some((by, _)) = state.resources.iter().find(same) {
         return Err(Error::Taken { id: live.id, by: by.clone() });
     }
@@ -175,6 +177,10 @@ async fn taken_over(
     let changes = compare::drift(rules, &wanted, &live.properties);
     let adopted = Adopted { address: address.clone(), id: live.id.clone(), changes };
     Ok((entry_of(site, resource, live), adopted))
+}
+
+fn realm<'c>(site: &Site, cloud: &'c str) -> &'c str {
+    compare::realm(site.project.settings.clouds.get(cloud).map(|known| known.provider), cloud)
 }
 
 /// The entry of what was found. Nothing of it was set by us.

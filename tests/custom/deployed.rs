@@ -10,7 +10,13 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use wildcam::{clock::Clock, journal::atomic, lab::authority::Authority, net::client, release::generate_key};
+use wildcam::{
+    clock::Clock,
+    journal::atomic,
+    lab::{authority::Authority, practice::Practice},
+    net::client,
+    release::generate_key,
+};
 
 use crate::{
     camera::{Camera, Target, jpeg},
@@ -97,19 +103,10 @@ impl Place {
         fs::write(self.setting.path("wildcam.toml"), text).unwrap();
     }
 
-    fn wildcam(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wildcam"));
-        command.args(arguments).current_dir(self.setting.folder.path()).env_clear().envs(&self.setting.variables);
-        command.stdin(std::process::Stdio::null()).output().unwrap()
-    }
-
     /// What it printed, when it ended with this code; nothing of it is a secret.
     #[track_caller]
     fn says(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.wildcam(arguments);
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (said, error) = (text(&output.stdout), text(&output.stderr));
-        assert_eq!(output.status.code(), Some(code), "wildcam {arguments:?}\n-- stdout\n{said}\n-- stderr\n{error}");
+        let (said, error) = says(&self.setting, code, arguments);
         for secret in [DATABASE_PASSWORD, SECRET, &encoded(databases::ADMIN_PASSWORD), "PRIVATE KEY"] {
             assert!(!said.contains(secret) && !error.contains(secret), "{arguments:?} said a secret");
         }
@@ -135,6 +132,22 @@ impl Place {
         let sql = "CREATE TABLE IF NOT EXISTS seen (ulid text)";
         databases::run(&self.database, "wildcam-owls", DATABASE_PASSWORD, "wildcam-owls", sql).await.is_ok()
     }
+}
+
+fn wildcam(setting: &Setting, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wildcam"));
+    command.args(arguments).current_dir(setting.folder.path()).env_clear().envs(&setting.variables);
+    command.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+/// What the program wrote to both outputs, when it ended with this code.
+#[track_caller]
+fn says(setting: &Setting, code: i32, arguments: &[&str]) -> (String, String) {
+    let output = wildcam(setting, arguments);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (said, error) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "wildcam {arguments:?}\n-- stdout\n{said}\n-- stderr\n{error}");
+    (said, error)
 }
 
 struct Gateway {
@@ -286,4 +299,46 @@ async fn a_project_is_deployed_used_watched_and_destroyed() {
         assert!(!place.setting.path(gone).exists(), "{gone}: {:?}", files_below(&place.setting.path(gone)));
     }
     assert!(place.says(0, &["destroy", "--yes"]).contains("Nothing to do"));
+}
+
+#[test]
+fn a_state_that_is_lost_is_found_again_and_what_it_forgets_is_taken_over() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut setting = Setting::new();
+    setting.set("HOME", &setting.folder.path().display().to_string());
+    let practice = Practice::write(setting.folder.path(), &Clock::system()).unwrap();
+    let _gateways = ["a", "b", "c"].map(|cloud| Guard(practice.folder.join(format!("gateway-{cloud}"))));
+    let says = |code, arguments: &[&str]| {
+        let (said, error) = says(&setting, code, arguments);
+        said + &error
+    };
+    assert!(says(0, &["deploy", "--yes"]).contains("Done: 9 created."));
+
+    // In every store at once, as nobody should. What stands would be taken over one by one; the marks tell all of it.
+    for cloud in ["a", "b", "c"] {
+        fs::remove_dir_all(practice.folder.join(format!("{cloud}-state"))).unwrap();
+    }
+    assert!(says(3, &["plan", "--exit-code"]).contains("9 taken over"));
+    assert!(says(0, &["state", "rebuild"]).contains("Nothing was written; add --write."));
+    assert!(says(0, &["state", "show"]).contains("0 resources"));
+    assert!(says(0, &["--yes", "state", "rebuild", "--write"]).contains("The new state is written."));
+    // A secret is never told, so it is set once more.
+    assert!(says(0, &["deploy", "--yes"]).contains("Done: 3 changed."));
+    assert!(says(0, &["plan", "--exit-code"]).contains("Nothing to do: 9 unchanged."));
+
+    // Two clouds of one's own may have the same id for different things.
+    assert!(says(0, &["--yes", "state", "rm", "a/storage/backups"]).contains("is forgotten"));
+    assert!(practice.folder.join("a-backups").is_dir());
+    assert!(says(3, &["plan", "--exit-code"]).contains("1 taken over, 8 unchanged"));
+    says(0, &["--yes", "adopt", "a/storage/backups"]);
+    assert!(says(0, &["plan", "--exit-code"]).contains("Nothing to do: 9 unchanged."));
+    let strange = says(4, &["--yes", "adopt", "a/storage/backups"]);
+    assert!(strange.contains("next:"), "{strange}");
+
+    let mut arguments = vec!["destroy".to_owned(), "--yes".to_owned(), "--allow-destroy=*/*/*".to_owned()];
+    for cloud in ["a", "b", "c"] {
+        arguments.extend(["pictures", "backups"].map(|name| format!("--allow-data-loss={cloud}/storage/{name}")));
+    }
+    assert!(says(0, &arguments.iter().map(String::as_str).collect::<Vec<_>>()).contains("Done: 9 deleted."));
+    assert!(!practice.folder.join("a-backups").exists());
 }

@@ -17,9 +17,12 @@ use serde_json::Value;
 
 pub use self::question::{Error, Look, Purpose, Question, SecretHashes, Seen};
 use super::plan::Plan;
-use crate::cloud::{
-    control::Change,
-    rules::{Rules, TypeRules},
+use crate::{
+    cloud::{
+        control::Change,
+        rules::{Rules, TypeRules},
+    },
+    project::Provider,
 };
 
 /// The version of a plan's shape.
@@ -38,4 +41,9 @@ pub fn plan(question: &Question<'_>) -> Result<Plan, Error> {
 #[must_use]
 pub fn drift(rules: &TypeRules, applied: &Value, live: &Value) -> Vec<Change> {
     leaves::Differ { shape: &shape::Shape::of(rules), moves: &|_| false }.changes(applied, applied, live)
+}
+
+/// Within what an id is unique: at a provider, whose clouds may share one account, or in one cloud of one's own.
+pub(super) fn realm(provider: Option<Provider>, cloud: &str) -> &str {
+    if provider == Some(Provider::Custom) { cloud } else { "" }
 }

@@ -9,7 +9,7 @@ use super::{
     fate::{Fate, Fates},
     leaves::Differ,
     losses::{self, steps},
-    order,
+    order, realm,
     shape::{Shape, all_at},
 };
 use crate::{
@@ -71,6 +71,9 @@ pub(super) fn plan<'q>(question: &Question<'q>, rules: RulesOf<'q>) -> Result<Pl
         notes: planner.notes,
     })
 }
+
+/// The resources of the state by realm, type, region and id.
+type Owners<'q> = BTreeMap<(&'q str, &'q str, &'q str, &'q str), &'q Address>;
 
 struct Planner<'q> {
     question: Question<'q>,
@@ -179,9 +182,10 @@ impl<'q> Planner<'q> {
     }
 
     /// Which resource of the state has an identity.
-    fn owners(&self) -> BTreeMap<(&'q str, &'q str, &'q str), &'q Address> {
+    fn owners(&self) -> Owners<'q> {
         let named = self.question.state.resources.iter().filter(|(_, entry)| !entry.id.is_empty());
-        named.map(|(address, entry)| ((&*entry.kind, &*entry.region, &*entry.id), address)).collect()
+        let realm = |address: &'q Address| realm(self.provider_of(&address.cloud), &address.cloud);
+        named.map(|(address, entry)| ((realm(address), &*entry.kind, &*entry.region, &*entry.id), address)).collect()
     }
 
     /// The rules of a type, or those that hold for every type.
@@ -198,7 +202,7 @@ impl<'q> Planner<'q> {
         self.question.graph.quantities.provider(cloud)
     }
 
-    fn decide(&mut self, resource: &'q Resource, owners: &BTreeMap<(&str, &str, &str), &Address>) -> Result<(), Error> {
+    fn decide(&mut self, resource: &'q Resource, owners: &Owners<'_>) -> Result<(), Error> {
         let Question { state, seen, .. } = self.question;
         let address = &resource.address;
         let rules = self.rules_of(Some(resource.provider), &resource.kind);
@@ -392,13 +396,14 @@ impl<'q> Planner<'q> {
         rules: &'q TypeRules,
         live: &Live,
         wanted: Value,
-        owners: &BTreeMap<(&str, &str, &str), &Address>,
+        owners: &Owners<'_>,
     ) -> Result<(), Error> {
         let address = &resource.address;
         let state = self.question.state;
         let ours =
             Owner { project: state.project.clone(), environment: state.environment.clone(), address: address.clone() };
-        let twin = owners.get(&(&*live.kind, &*live.region, &*live.id));
+        let realm = realm(Some(resource.provider), &address.cloud);
+        let twin = owners.get(&(realm, &*live.kind, &*live.region, &*live.id));
         let owner = twin.map(|twin| Owner { address: (*twin).clone(), ..ours.clone() }).or_else(|| live.owner.clone());
         if let Some(owner) = owner.as_ref().filter(|owner| **owner != ours) {
             let owner = Box::new(owner.clone());
