@@ -238,21 +238,6 @@ pub async fn destroy(
     }
 }
 
-/// Follows everything that earlier runs began to its end, in a run of its own. Does nothing, without taking the lease, when
-/// nothing is pending.
-///
-/// # Errors
-/// [`Error::Shelf`].
-pub async fn resume(site: &Site, interrupt: &CancellationToken) -> Result<Outcome, Error> {
-    let stored = site.shelf.read().await?;
-    if !stored.state.is_unsettled() {
-        return Ok(nothing_done(stored.state.serial));
-    }
-    let run = Run::begin(site, "going on with a deploy", interrupt).await?;
-    let outcome = run.resume(interrupt).await;
-    end(run, outcome).await
-}
-
 /// Removes what is left of the state stores of a project that was destroyed: a removal that was cut off. Returns the places
 /// that were removed; `None` where there is a state, and so a destroy has something to do.
 ///
