@@ -96,6 +96,9 @@ async fn rounds(run: &Run<'_>, work: &Work<'_>, plan: Plan, context: &Context) -
     if context.ui.says_yes() && !run.fits(&plan) {
         context.ui.status("somebody else has deployed meanwhile; looking again");
         plan = plan_again(run, work, context).await?;
+        if plan.changes.is_empty() {
+            return Ok(Outcome::of_nothing(plan.state_serial));
+        }
     }
     let mut before = Vec::new();
     let mut round = 1;

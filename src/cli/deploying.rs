@@ -289,7 +289,10 @@ pub(super) fn conclude(outcome: &Outcome, context: &Context) -> CommandResult {
     let unfinished = format!("{} failed, {} not begun", outcome.failed.len(), outcome.skipped.len());
     let (kind, message) = match outcome.ending {
         Ending::Complete => {
-            context.ui.result(format_args!("Done: {done}."));
+            // The plan has said so where there was nothing to do.
+            if !outcome.done.is_empty() {
+                context.ui.result(format_args!("Done: {done}."));
+            }
             return Ok(());
         }
         Ending::Incomplete => (Kind::Failed, format!("not everything was done: {done}; {unfinished}")),

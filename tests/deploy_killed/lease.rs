@@ -171,6 +171,6 @@ async fn of_two_deploys_at_a_time_the_second_waits_and_finds_nothing_to_do() {
     let (first, second) = (finish(first).await.expect_code(0), finish(second).await.expect_code(0));
     assert!(first.stdout.contains("Done: 40 created."), "{}", first.stdout);
     assert!(second.stderr.contains("waiting for ranger on hut"), "{}", second.stderr);
-    assert!(second.stdout.contains("Done: nothing to do."), "{}", second.stdout);
+    assert!(second.stdout.contains("Nothing to do: 40 unchanged."), "{}", second.stdout);
     picture::take(&camp).await;
 }

@@ -127,11 +127,11 @@ impl<'a> Run<'a> {
     /// [`Error::Shelf`].
     pub async fn resume(&self, interrupt: &CancellationToken) -> Result<Outcome, Error> {
         if !self.session.state().is_unsettled() {
-            return Ok(nothing_done(self.session.state().serial));
+            return Ok(Outcome::of_nothing(self.session.state().serial));
         }
         let plan = pending(self.site, &self.session);
         if plan.changes.is_empty() {
-            return Ok(nothing_done(self.session.state().serial));
+            return Ok(Outcome::of_nothing(self.session.state().serial));
         }
         act_on(self.site, &self.session, &plan, &BTreeSet::new(), interrupt, false).await
     }
@@ -226,7 +226,7 @@ pub async fn destroy(
     interrupt: &CancellationToken,
 ) -> Result<Outcome, Error> {
     if plan.changes.is_empty() && site.shelf.is_absent().await {
-        return Ok(Outcome { removed: site.shelf.remove_stores().await?, ..nothing_done(0) });
+        return Ok(Outcome { removed: site.shelf.remove_stores().await?, ..Outcome::of_nothing(0) });
     }
     let run = Run::begin(site, "a destroy", interrupt).await?;
     match run.destroy(&plan, data_may_go, interrupt).await {
@@ -245,11 +245,6 @@ pub async fn destroy(
 /// [`Error::Shelf`].
 pub async fn remove(site: &Site) -> Result<Option<Vec<String>>, Error> {
     if site.shelf.is_absent().await { Ok(Some(site.shelf.remove_stores().await?)) } else { Ok(None) }
-}
-
-fn nothing_done(serial: u64) -> Outcome {
-    let (done, failed, skipped, removed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    Outcome { ending: Ending::Complete, done, failed, skipped, serial, removed }
 }
 
 /// Refuses a plan that was made for something else.

@@ -71,6 +71,13 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Where nothing was to be done.
+    #[must_use]
+    pub const fn of_nothing(serial: u64) -> Self {
+        let (done, failed, skipped, removed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { ending: Ending::Complete, done, failed, skipped, serial, removed }
+    }
+
     /// What to do next, where anything is left to do.
     #[must_use]
     pub fn next_step(&self) -> Option<String> {
