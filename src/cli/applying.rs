@@ -25,9 +25,15 @@ pub(super) struct Work<'a> {
     pub(super) dry_run: bool,
 }
 
-/// Plans, shows, asks and applies. The lease is not held while a person reads: a state that has moved meanwhile is
-/// refused, or with `--yes`, where nobody read, planned for anew.
+/// Plans, shows, asks and applies. With `--yes` all of it under one lease: nobody is waited for, and what another run is in
+/// the middle of would look like something strange. While a person reads no lease is held, and a state that has moved
+/// meanwhile is refused.
 pub(super) async fn run(work: &Work<'_>, context: &Context) -> CommandResult {
+    // A lease lies in the state stores, and a destroy makes none.
+    let leaves_alone = work.purpose == Purpose::Destroy && work.site.shelf.is_absent().await;
+    if context.ui.says_yes() && !work.dry_run && !leaves_alone {
+        return deploying::conclude(&under_lease(work, None, context).await?, context);
+    }
     for round in 1..=ROUNDS {
         let plan = deploying::plan(work.site, work.graph, work.scope, work.purpose, context).await?;
         deploying::show(&plan, context);
@@ -42,8 +48,8 @@ pub(super) async fn run(work: &Work<'_>, context: &Context) -> CommandResult {
         deploying::ask(&plan, context)?;
         // What was begun before shows only at its end what is still to be done.
         let again = follows(&plan) && round < ROUNDS;
-        let outcome = under_lease(work, plan, context).await?;
-        if !again || context.ui.says_yes() || outcome.ending != Ending::Complete {
+        let outcome = under_lease(work, Some(plan), context).await?;
+        if !again || outcome.ending != Ending::Complete {
             return deploying::conclude(&outcome, context);
         }
         context.ui.status("what an earlier run had begun is at its end; looking again");
@@ -72,7 +78,7 @@ fn follows(plan: &Plan) -> bool {
     plan.changes.iter().any(|change| matches!(change.action, Action::Resume))
 }
 
-async fn under_lease(work: &Work<'_>, plan: Plan, context: &Context) -> Result<Outcome, CommandError> {
+async fn under_lease(work: &Work<'_>, plan: Option<Plan>, context: &Context) -> Result<Outcome, CommandError> {
     let note = if work.purpose == Purpose::Destroy { "a destroy" } else { "a deploy" };
     let run = Run::begin(work.site, note, &context.interrupt).await.map_err(|error| apply_error(&error))?;
     match rounds(&run, work, plan, context).await {
@@ -88,21 +94,26 @@ async fn under_lease(work: &Work<'_>, plan: Plan, context: &Context) -> Result<O
     }
 }
 
-/// Applies the plan. With `--yes` it is made again where the state has moved since, and after everything that was begun
-/// before has come to its end: nobody need be asked, and what may be lost is guarded each time.
-async fn rounds(run: &Run<'_>, work: &Work<'_>, plan: Plan, context: &Context) -> Result<Outcome, CommandError> {
+/// Applies the plan that a person has read; without one, plans and applies until nothing is left to do: what was begun
+/// before shows only at its end what is still wanted. What may be lost is guarded each time.
+async fn rounds(
+    run: &Run<'_>,
+    work: &Work<'_>,
+    read: Option<Plan>,
+    context: &Context,
+) -> Result<Outcome, CommandError> {
     let data_may_go = work.consent.data_may_go();
-    let mut plan = plan;
-    if context.ui.says_yes() && !run.fits(&plan) {
-        context.ui.status("somebody else has deployed meanwhile; looking again");
-        plan = plan_again(run, work, context).await?;
-        if plan.changes.is_empty() {
-            return Ok(Outcome::of_nothing(plan.state_serial));
-        }
-    }
+    let goes_on = read.is_none();
+    let mut plan = match read {
+        Some(plan) => plan,
+        None => plan_now(run, work, context).await?,
+    };
     let mut before = Vec::new();
-    let mut round = 1;
-    loop {
+    for round in 1..=ROUNDS {
+        if plan.changes.is_empty() {
+            // What failed on the way to its end stands by now as it should.
+            return Ok(Outcome { done: before, ..Outcome::of_nothing(plan.state_serial) });
+        }
         let outcome = if work.purpose == Purpose::Destroy {
             run.destroy(&plan, &data_may_go, &context.interrupt).await
         } else {
@@ -110,22 +121,17 @@ async fn rounds(run: &Run<'_>, work: &Work<'_>, plan: Plan, context: &Context) -
         };
         let mut outcome = outcome.map_err(|error| apply_error(&error))?;
         before.append(&mut outcome.done);
-        let goes_on = matches!(outcome.ending, Ending::Complete | Ending::Incomplete);
-        if !(follows(&plan) && goes_on && round < ROUNDS && context.ui.says_yes()) {
+        let is_open = matches!(outcome.ending, Ending::Complete | Ending::Incomplete);
+        if !(goes_on && follows(&plan) && is_open && round < ROUNDS) {
             return Ok(Outcome { done: before, ..outcome });
         }
-        round += 1;
         context.ui.status("what an earlier run had begun was followed as far as it goes; looking again");
-        plan = plan_again(run, work, context).await?;
-        if plan.changes.is_empty() {
-            // What failed on the way to its end stands by now as it should.
-            let (failed, skipped) = (Vec::new(), Vec::new());
-            return Ok(Outcome { ending: Ending::Complete, done: before, failed, skipped, ..outcome });
-        }
+        plan = plan_now(run, work, context).await?;
     }
+    Ok(Outcome { done: before, ..Outcome::of_nothing(plan.state_serial) })
 }
 
-async fn plan_again(run: &Run<'_>, work: &Work<'_>, context: &Context) -> Result<Plan, CommandError> {
+async fn plan_now(run: &Run<'_>, work: &Work<'_>, context: &Context) -> Result<Plan, CommandError> {
     let plan =
         deploying::plan_for(&run.state(), work.site, work.graph, work.scope, work.purpose, &context.interrupt).await?;
     deploying::show(&plan, context);

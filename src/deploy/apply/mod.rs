@@ -114,13 +114,6 @@ impl<'a> Run<'a> {
         self.session.state().clone()
     }
 
-    /// Whether a plan was made for the state as it is now.
-    #[must_use]
-    pub fn fits(&self, plan: &Plan) -> bool {
-        let state = self.session.state();
-        plan.state_serial == state.serial && plan.state_digest == state.digest()
-    }
-
     /// Follows everything that earlier runs began to its end; a plan is made afterwards.
     ///
     /// # Errors

@@ -74,8 +74,14 @@ impl Outcome {
     /// Where nothing was to be done.
     #[must_use]
     pub const fn of_nothing(serial: u64) -> Self {
-        let (done, failed, skipped, removed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { ending: Ending::Complete, done, failed, skipped, serial, removed }
+        Self {
+            ending: Ending::Complete,
+            done: Vec::new(),
+            failed: Vec::new(),
+            skipped: Vec::new(),
+            serial,
+            removed: Vec::new(),
+        }
     }
 
     /// What to do next, where anything is left to do.
