@@ -2,6 +2,7 @@
 //!
 //! ARCHITECTURE.md draws the parts and says which may import which; `tests/architecture.rs` enforces it.
 
+pub mod board;
 pub mod cli;
 pub mod clock;
 pub mod cloud;

@@ -18,7 +18,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("deploy", &["release"]),
     ("replicate", &[]),
     ("fleet", &["release"]),
-    ("board", &["fleet"]),
+    ("board", &["fleet", "release"]),
     ("traffic", &["data", "release"]),
     ("gateway", &["data", "release"]),
     ("drill", &["traffic", "data", "replicate", "release"]),

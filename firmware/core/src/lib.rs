@@ -10,10 +10,13 @@
 extern crate std;
 
 pub mod camera;
+pub mod checksum;
 pub mod cose;
 pub mod flash;
 pub mod http;
 pub mod httpsig;
+pub mod identity;
+pub mod layout;
 pub mod link;
 pub mod queue;
 pub mod wire;

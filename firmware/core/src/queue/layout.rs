@@ -4,8 +4,8 @@ use core::marker::PhantomData;
 
 use embedded_storage::nor_flash::NorFlash;
 
-use super::checksum::Crc32;
 use super::item::{Header, ItemId, MAX_KIND, MAX_METADATA, Priority};
+use crate::checksum::Crc32;
 
 /// Bytes programmed at once, and the largest unit of a flash that a queue can use: a block of a card.
 pub(super) const BUFFER: usize = 512;

@@ -24,7 +24,6 @@
 //!
 //! RAM holds one number for each sector and one entry for each item; both are rebuilt at mount from the records.
 
-mod checksum;
 mod filter;
 mod item;
 mod layout;

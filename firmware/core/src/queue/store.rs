@@ -3,13 +3,13 @@
 use embedded_storage::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
 
-use super::checksum::Crc32;
 use super::filter::Filter;
 use super::item::{Error, Header, Item, ItemId, MAX_KIND, MAX_METADATA, Priority, Stats};
 use super::layout::{self, HEAD_BYTES, Head, Layout, MARK, MARKS};
 use super::log::{LOG_SECTORS, Log, Record};
 use super::seeded::{Seed, seeded};
 use super::writer::Writer;
+use crate::checksum::Crc32;
 
 /// What RAM knows of an item.
 #[derive(Debug, Clone, Copy)]

@@ -18,14 +18,23 @@ const TABLE: [u32; 16] = {
 
 /// A checksum over bytes that come in pieces.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Crc32(u32);
+pub struct Crc32(u32);
+
+impl Default for Crc32 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Crc32 {
-    pub(super) const fn new() -> Self {
+    /// A checksum of no bytes yet.
+    #[must_use]
+    pub const fn new() -> Self {
         Self(u32::MAX)
     }
 
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    /// Takes the next piece in.
+    pub fn update(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 ^= u32::from(*byte);
             self.0 = self.0 >> 4 ^ TABLE[(self.0 & 15) as usize];
@@ -33,11 +42,15 @@ impl Crc32 {
         }
     }
 
-    pub(super) const fn finish(self) -> u32 {
+    /// The checksum of all pieces.
+    #[must_use]
+    pub const fn finish(self) -> u32 {
         !self.0
     }
 
-    pub(super) fn of(bytes: &[u8]) -> u32 {
+    /// The checksum of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> u32 {
         let mut crc = Self::new();
         crc.update(bytes);
         crc.finish()
