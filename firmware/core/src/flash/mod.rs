@@ -10,9 +10,11 @@
 mod card;
 #[cfg(feature = "std")]
 mod file;
+mod part;
 #[cfg(feature = "powercut")]
 pub mod powercut;
 
 pub use card::{BLOCK, BlockDevice, Card, CardError};
 #[cfg(feature = "std")]
 pub use file::{FileFlash, FileFlashError};
+pub use part::{Part, PartError};
