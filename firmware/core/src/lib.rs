@@ -23,3 +23,4 @@ pub mod link;
 pub mod queue;
 pub mod settings;
 pub mod wire;
+pub mod x509;
