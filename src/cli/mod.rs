@@ -2,6 +2,7 @@
 
 mod adopt;
 mod applying;
+mod build;
 mod ci;
 mod completions;
 mod context;
@@ -98,6 +99,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Write what was deployed as Terraform or CloudFormation: an exit that works
     Eject(eject::Arguments),
+    /// Compile the cameras' firmware
+    Build(build::Arguments),
     /// Three small clouds on this machine
     Lab(lab::Arguments),
     /// Break something on purpose and measure the recovery
@@ -180,6 +183,7 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Adopt(arguments) => context.block_on(adopt::run(&arguments, &context)),
         Command::State(arguments) => context.block_on(state::run(&arguments, &context)),
         Command::Eject(arguments) => context.block_on(eject::run(&arguments, &context)),
+        Command::Build(arguments) => context.block_on(build::run(&arguments, &context)),
         Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),

@@ -1,0 +1,62 @@
+//! The firmware's sources, as this program brings them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use flate2::read::GzDecoder;
+
+static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/firmware.tar.gz"));
+
+/// The SHA-256 of the sources, by which a cache and an image name them.
+pub const HASH: &str = env!("WILDCAM_FIRMWARE_HASH");
+
+/// Unpacks the sources below `cache`, in a folder that is named after what they hold, unless they are there.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
+    let folder = cache.join(format!("sources-{}", &HASH[..16]));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    fs::create_dir_all(cache)?;
+    // Complete under its name or not there at all; who comes second finds it and takes it.
+    let temporary = tempfile::Builder::new().prefix(".sources-").tempdir_in(cache)?;
+    tar::Archive::new(GzDecoder::new(ARCHIVE)).unpack(temporary.path())?;
+    let temporary = temporary.keep();
+    match fs::rename(&temporary, &folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => {
+            let _ = fs::remove_dir_all(&temporary);
+            if folder.is_dir() { Ok(folder) } else { Err(error) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sources_stand_for_themselves() {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let folder = unpack(cache.path()).expect("the sources are unpacked");
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read("firmware/core/src/layout.rs"), include_str!("../../../firmware/core/src/layout.rs"));
+        let root: toml::Table = read("Cargo.toml").parse().expect("the workspace's manifest is TOML");
+        let workspace = root["workspace"].as_table().expect("it is a workspace");
+        let core: toml::Table = read("firmware/core/Cargo.toml").parse().expect("a manifest is TOML");
+        for (key, value) in core["package"].as_table().expect("a package") {
+            if value.get("workspace").is_some() {
+                assert!(workspace["package"].get(key).is_some(), "wildcam-core inherits `{key}`, which is not there");
+            }
+        }
+        assert!(workspace["lints"].get("clippy").is_some());
+        assert!(!root.contains_key("package"));
+        fs::write(folder.join("mark"), "").expect("a file");
+        assert_eq!(unpack(cache.path()).expect("they are there"), folder);
+        assert!(folder.join("mark").exists(), "what is there is left alone");
+    }
+}
