@@ -159,7 +159,8 @@ impl Environment for LabEnvironment {
                 .map(|cloud| CloudFacts { name: cloud.name.clone(), weight: cloud.weight })
                 .collect(),
             copies: spec.copies,
-            cameras: usize::from(spec.cameras.count) + spec.boards.as_ref().map_or(0, |boards| usize::from(boards.count)),
+            cameras: usize::from(spec.cameras.count)
+                + spec.boards.as_ref().map_or(0, |boards| usize::from(boards.count)),
             upload_every_ms: spec.cameras.upload_every_ms,
             report_every_ms: spec.cameras.report_every_ms,
             watch: Watch {

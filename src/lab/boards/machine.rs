@@ -13,9 +13,30 @@ fn arguments(part: &BoardPart) -> Vec<String> {
         format!("if=pflash,unit={unit},format=raw,file={path}")
     };
     let mut arguments: Vec<String> = [
-        "-machine", "virt", "-bios", "none", "-m", "64M", "-display", "none", "-serial", "stdio", "-monitor", "none",
-        "-no-user-config", "-nodefaults", "-action", "watchdog=reset", "-device", "i6300esb", "-netdev", "user,id=net",
-        "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device",
+        "-machine",
+        "virt",
+        "-bios",
+        "none",
+        "-m",
+        "64M",
+        "-display",
+        "none",
+        "-serial",
+        "stdio",
+        "-monitor",
+        "none",
+        "-no-user-config",
+        "-nodefaults",
+        "-action",
+        "watchdog=reset",
+        "-device",
+        "i6300esb",
+        "-netdev",
+        "user,id=net",
+        "-device",
+        "virtio-net-device,netdev=net",
+        "-device",
+        "virtio-rng-device",
     ]
     .map(str::to_owned)
     .into();

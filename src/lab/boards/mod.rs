@@ -52,8 +52,7 @@ pub async fn run(
     clock: &Clock,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let journal =
-        Journal::open(&part.events).map_err(|source| Error::File { path: part.events.clone(), source })?;
+    let journal = Journal::open(&part.events).map_err(|source| Error::File { path: part.events.clone(), source })?;
     let mut console = Console::new(part.name.clone(), clock.clone(), journal);
     while !stop.is_cancelled() {
         let mut machine = start(part, executable)?;

@@ -81,8 +81,7 @@ impl<'a> Fleet<'a> {
             }
         }
         let now_s = clock.unix_s();
-        let document =
-            seal_endpoints(signer, 1, now_s, now_s + VALID.as_secs(), &endpoints).await.map_err(signing)?;
+        let document = seal_endpoints(signer, 1, now_s, now_s + VALID.as_secs(), &endpoints).await.map_err(signing)?;
         let path = setup.folder.join("endpoints.cose");
         write(&path, &document)?;
         Ok(Self { setup, signer, clock, endpoints: document, path })
