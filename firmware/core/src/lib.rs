@@ -19,4 +19,5 @@ pub mod identity;
 pub mod layout;
 pub mod link;
 pub mod queue;
+pub mod sensor;
 pub mod wire;
