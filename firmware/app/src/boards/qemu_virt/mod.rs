@@ -1,0 +1,89 @@
+//! `qemu-system-riscv32 -M virt`: the whole firmware without a chip.
+//!
+//! Network by virtio, flash by CFI, randomness of the host, and a camera that follows a script. The host's loopback is
+//! at 10.0.2.2, as QEMU's user-mode network has it.
+
+mod executor;
+mod eye;
+mod net;
+mod power;
+mod time;
+
+use embassy_executor::Spawner;
+use wildcam_core::identity::Wifi;
+use wildcam_virt::{finisher, flash, retained, start, uart, watchdog::Watchdog};
+
+use crate::board::{Board, Marks, Parts, Radio};
+
+/// The emulated board.
+pub(crate) struct QemuVirt;
+
+impl Board for QemuVirt {
+    const NAME: &'static str = "qemu-virt";
+    const FLASH_BYTES: u32 = flash::FLASH_BYTES;
+
+    type Flash = flash::Flash;
+    type Network = net::Card;
+    type Radio = Cable;
+    type Eye = eye::Script;
+    type Entropy = net::Entropy;
+    type Power = power::Emulated;
+
+    fn print(bytes: &[u8]) {
+        uart::print(bytes);
+    }
+
+    fn reset(panicked: bool) -> ! {
+        retained::leave(if panicked { retained::Note::Panic } else { retained::Note::Restart });
+        finisher::reset()
+    }
+
+    fn feed() {
+        // Its place in memory is fixed, so that finding it again is as good as remembering it.
+        if let Some(watchdog) = Watchdog::find() {
+            watchdog.feed();
+        }
+    }
+
+    fn stack() -> Option<Marks> {
+        let (bytes, used) = start::stack();
+        Some(Marks { bytes, used })
+    }
+
+    fn route(host: &str) -> &str {
+        match host {
+            "127.0.0.1" | "localhost" => "10.0.2.2",
+            other => other,
+        }
+    }
+}
+
+/// A cable that is always plugged in.
+pub(crate) struct Cable;
+
+impl Radio for Cable {
+    type Error = core::convert::Infallible;
+
+    async fn join(&mut self, _: Option<Wifi<'_>>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    async fn off(&mut self) {}
+}
+
+#[embassy_executor::task]
+async fn first(spawner: Spawner) {
+    let power = power::Emulated::begin();
+    let network = net::Card::find().expect("QEMU has no virtio-net-device");
+    let entropy = net::Entropy::find().expect("QEMU has no virtio-rng-device");
+    // SAFETY: the only one that this program makes.
+    let flash = unsafe { flash::Flash::take() };
+    let sealing_key = flash::fuse();
+    let parts = Parts { flash, network, radio: Cable, eye: eye::Script::new(), entropy, power, sealing_key };
+    crate::run(spawner, parts).await
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main() -> ! {
+    executor::run(|spawner| spawner.spawn(first(spawner).expect("the first task has room")))
+}

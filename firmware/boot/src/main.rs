@@ -1,0 +1,4 @@
+//! The stage that no update replaces.
+
+#![no_std]
+#![no_main]
