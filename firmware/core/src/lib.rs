@@ -12,6 +12,7 @@ extern crate std;
 pub mod camera;
 pub mod checksum;
 pub mod cose;
+pub mod deflate;
 pub mod flash;
 pub mod http;
 pub mod httpsig;
