@@ -20,6 +20,7 @@ pub mod httpsig;
 pub mod identity;
 pub mod image;
 pub mod layout;
+pub mod launch;
 pub mod link;
 pub mod queue;
 pub mod sensor;
