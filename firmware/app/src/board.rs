@@ -14,7 +14,9 @@ use core::fmt::Debug;
 use embassy_net::driver::Driver;
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::{CryptoRng, RngCore};
-use wildcam_core::identity::Wifi;
+use wildcam_core::{boot::Slot, identity::Wifi};
+
+use crate::plan::Plan;
 
 /// A board.
 pub(crate) trait Board: Sized + 'static {
@@ -64,6 +66,16 @@ pub(crate) trait Board: Sized + 'static {
         None
     }
 
+    /// How often things happen on it.
+    fn plan() -> Plan {
+        Plan::DEFAULT
+    }
+
+    /// What this run shall do wrong, to show that the boot stage notices. Only an emulated board can be told.
+    fn fault(_slot: Slot) -> Option<Fault> {
+        None
+    }
+
     /// Where a connection to `host` goes. Only an emulated board differs: its host's loopback has another address.
     fn route(host: &str) -> &str {
         host
@@ -87,6 +99,17 @@ pub(crate) struct Parts<B: Board> {
     /// A key that only this chip has: the HMAC-SHA-256 of the text `wildcam identity 1` under a key in eFuse. `None`
     /// where no such key was burnt; the identity then stays in clear.
     pub(crate) sealing_key: Option<[u8; 32]>,
+}
+
+/// What a run does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It panics after its start.
+    Panic,
+    /// It stops with everything standing still.
+    Hang,
+    /// It runs and never checks in.
+    Silent,
 }
 
 /// A size and the most of it that was used, in bytes.

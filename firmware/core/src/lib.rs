@@ -9,6 +9,7 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod boot;
 pub mod camera;
 pub mod checksum;
 pub mod cose;
@@ -17,7 +18,11 @@ pub mod flash;
 pub mod http;
 pub mod httpsig;
 pub mod identity;
+pub mod image;
 pub mod layout;
+pub mod launch;
 pub mod link;
 pub mod queue;
+pub mod sensor;
+pub mod settings;
 pub mod wire;

@@ -6,6 +6,7 @@
 
 #![no_std]
 
+pub mod config;
 pub mod finisher;
 pub mod flash;
 mod mmio;

@@ -11,6 +11,7 @@ mod card;
 mod encrypted;
 #[cfg(feature = "std")]
 mod file;
+mod part;
 #[cfg(feature = "powercut")]
 pub mod powercut;
 
@@ -18,3 +19,4 @@ pub use card::{BLOCK, BlockDevice, Card, CardError};
 pub use encrypted::Encrypted;
 #[cfg(feature = "std")]
 pub use file::{FileFlash, FileFlashError};
+pub use part::{Part, PartError};

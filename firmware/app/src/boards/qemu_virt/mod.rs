@@ -2,6 +2,9 @@
 //!
 //! Network by virtio, flash by CFI, randomness of the host, and a camera that follows a script. The host's loopback is
 //! at 10.0.2.2, as QEMU's user-mode network has it.
+//!
+//! `-fw_cfg name=opt/wildcam/<name>,string=<value>` sets `picture-every-ms`, `report-every-ms` and `trial-ms`, and with
+//! `fault` (`b:panic`, `b:hang`, `b:silent`) makes the image of a slot fail, to see it rolled back.
 
 mod executor;
 mod eye;
@@ -10,10 +13,13 @@ mod power;
 mod time;
 
 use embassy_executor::Spawner;
-use wildcam_core::identity::Wifi;
-use wildcam_virt::{finisher, flash, retained, start, uart, watchdog::Watchdog};
+use wildcam_core::{boot::Slot, identity::Wifi};
+use wildcam_virt::{config, finisher, flash, retained, start, uart, watchdog::Watchdog};
 
-use crate::board::{Board, Marks, Parts, Radio};
+use crate::{
+    board::{Board, Fault, Marks, Parts, Radio},
+    plan::Plan,
+};
 
 /// The emulated board.
 pub(crate) struct QemuVirt;
@@ -48,6 +54,35 @@ impl Board for QemuVirt {
     fn stack() -> Option<Marks> {
         let (bytes, used) = start::stack();
         Some(Marks { bytes, used })
+    }
+
+    fn plan() -> Plan {
+        let mut plan = Plan { picture_every_ms: 10_000, report_every_ms: 30_000, trial_ms: 60_000, deep_sleep: false };
+        for (name, value) in [
+            ("picture-every-ms", &mut plan.picture_every_ms),
+            ("report-every-ms", &mut plan.report_every_ms),
+            ("trial-ms", &mut plan.trial_ms),
+        ] {
+            let mut text = [0; 20];
+            if let Some(ms) = config::read(name, &mut text).and_then(|text| text.trim().parse().ok()) {
+                *value = ms;
+            }
+        }
+        plan
+    }
+
+    fn fault(slot: Slot) -> Option<Fault> {
+        let mut text = [0; 16];
+        let (letter, fault) = config::read("fault", &mut text)?.trim().split_once(':')?;
+        if letter.chars().next() != Some(slot.letter()) {
+            return None;
+        }
+        match fault {
+            "panic" => Some(Fault::Panic),
+            "hang" => Some(Fault::Hang),
+            "silent" => Some(Fault::Silent),
+            _ => None,
+        }
     }
 
     fn route(host: &str) -> &str {
