@@ -280,12 +280,15 @@ fn heap(file: &ElfFile32<'_, Endianness>) -> u32 {
 
 /// The stack: between its two marks, or the section that holds it.
 fn stack(file: &ElfFile32<'_, Endianness>) -> u32 {
-    let mark = |wanted: [&str; 2]| {
+    let mark = |wanted: [&str; 3]| {
         let found =
             |symbol: &object::read::elf::ElfSymbol32<'_, '_>| symbol.name().is_ok_and(|name| wanted.contains(&name));
         file.symbols().find(found).map(|symbol| symbol.address())
     };
-    let between = match (mark(["_stack_start", "__stack_top"]), mark(["_stack_end", "__stack_bottom"])) {
+    let between = match (
+        mark(["_stack_start", "_stack_top", "__stack_top"]),
+        mark(["_stack_end", "_stack_bottom", "__stack_bottom"]),
+    ) {
         (Some(start), Some(end)) => Some(start.abs_diff(end)),
         _ => None,
     };

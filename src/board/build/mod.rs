@@ -11,7 +11,6 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-pub use sources::HASH as SOURCES_HASH;
 pub use toolchain::{Machine, NoToolchain, Toolchain, Way, find};
 
 use super::{
@@ -238,7 +237,7 @@ pub async fn build(
     };
     // Per board: two builds side by side then never replace each other's programs.
     let target = request.cache.join("target").join(board.name());
-    let build_id = &sources::HASH[..16];
+    let build_id = sources::hash(&sources).map_err(file(&sources))?;
     let mut elfs = Vec::new();
     for stage in [Stage::Application, Stage::Boot] {
         let job = cargo::Job {
@@ -250,7 +249,7 @@ pub async fn build(
             cargo_home: request.cargo_home,
             offline: request.offline,
             version: env!("CARGO_PKG_VERSION"),
-            build_id,
+            build_id: &build_id,
         };
         let path = cargo::compile(&job, interrupt, listener).await?;
         elfs.push(fs::read(&path).map_err(file(&path))?);

@@ -16,7 +16,7 @@ use crate::board::{Board, Target};
 const OLDEST: (u32, u32) = (1, 95);
 
 /// The packages of Debian that compile for RISC-V.
-const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld";
+const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-19";
 
 /// Where compilers are looked for.
 #[derive(Debug, Clone, Default)]

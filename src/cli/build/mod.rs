@@ -1,16 +1,18 @@
 //! `wildcam build`.
 
+mod energy;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{CommandError, CommandResult, Context, Kind};
 use crate::{
     board::{
         Board,
         build::{self, Built, Event, Machine, Request, Stage, Toolchain},
         size::{Over, Sizes},
     },
+    cli::{CommandError, CommandResult, Context, Kind},
     ui::{JsonLine, Progress, Table},
 };
 
@@ -18,9 +20,10 @@ const EXAMPLES: &str = "Examples:
   wildcam build
   wildcam build --board esp32c3 --board qemu-virt
   wildcam build --board esp32c6 --sources . --offline
+  wildcam build --energy --wakes 40 --connections 2
 
 The files go to target/firmware: wildcam-BOARD.elf for backtraces, -app.bin for a slot, -boot.bin for the boot stage,
--full.bin for all of the flash, -size.json. What a camera draws from its battery: wildcam build --energy.";
+-full.bin for all of the flash, -size.json.";
 
 /// The arguments of `wildcam build`.
 #[derive(clap::Args)]
@@ -41,6 +44,11 @@ pub(super) struct Arguments {
     /// Use no network
     #[arg(long)]
     offline: bool,
+    /// Compile nothing; show what a camera draws from its battery in a day
+    #[arg(long, conflicts_with_all = ["output", "sources", "cache", "offline"])]
+    energy: bool,
+    #[command(flatten)]
+    day: energy::DayArguments,
 }
 
 #[derive(Serialize)]
@@ -96,6 +104,9 @@ impl JsonLine for BuiltLine<'_> {
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
+    if arguments.energy {
+        return energy::run(&arguments.board, &arguments.day, context);
+    }
     let machine = machine();
     let chosen = choose(&arguments.board, &machine, context)?;
     let output = arguments.output.clone().unwrap_or_else(|| folder(context).join("target/firmware"));
