@@ -105,6 +105,18 @@ pub(super) const PEERS: &[Peer] = &[
         source: Source::Python("azure-cli"),
         purpose: "Blob storage against Azure's own client; 750 MB, some minutes",
     },
+    Peer {
+        executable: "esptool",
+        version: "5.6.0",
+        source: Source::Python("esptool"),
+        purpose: "the images of the boards against the chip maker's tool",
+    },
+    Peer {
+        executable: "esp32-mock-bootloader",
+        version: "0.3.0",
+        source: Source::Python("esp32-mock-bootloader"),
+        purpose: "flashing against a loader that others wrote",
+    },
     DENY,
 ];
 
