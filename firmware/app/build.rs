@@ -12,5 +12,8 @@ fn main() {
         let script = Path::new(&out).join("qemu-virt.x");
         fs::copy("src/boards/qemu_virt/link.x", &script).expect("the linker script can be copied");
         println!("cargo:rustc-link-arg-bins=-T{}", script.display());
+    } else {
+        // The script of esp-hal, which its own build script lays where the linker looks.
+        println!("cargo:rustc-link-arg-bins=-Tlinkall.x");
     }
 }

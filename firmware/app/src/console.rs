@@ -43,9 +43,13 @@ impl Log for Console {
 /// Sends what the program logs to the console.
 pub(crate) fn start() {
     static CONSOLE: Console = Console;
-    // A second start changes nothing.
-    if log::set_logger(&CONSOLE).is_ok() {
-        log::set_max_level(LevelFilter::Info);
+    // The ESP32-C3 has no atomic operations, so `log` offers it only the calls that must not race.
+    // SAFETY: this is the first thing that the program does; there is no other task, and no interrupt logs.
+    unsafe {
+        // A second start changes nothing.
+        if log::set_logger_racy(&CONSOLE).is_ok() {
+            log::set_max_level_racy(LevelFilter::Info);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use embassy_net::{IpAddress, Stack, dns::DnsQueryType, tcp::TcpSocket};
 use embassy_time::{Duration, Instant};
 use embedded_io_async::{ErrorType, Read, Write};
 use embedded_tls::{
-    Aes128GcmSha256, CertificateRef, CertificateVerifyRef, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection,
+    Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection,
     TlsContext, TlsError,
 };
 use rand_chacha::ChaCha20Rng;
