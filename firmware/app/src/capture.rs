@@ -40,6 +40,7 @@ pub(crate) async fn run(
     random: Random,
 ) -> ! {
     state.battery_mv.set(power.battery_mv());
+    log::info!("supply: battery_mv={:?} solar_mv={:?}", state.battery_mv.get(), power.solar_mv());
     // A chip that motion woke has its picture to take before all else.
     if state.cause == BootCause::Motion {
         picture(state, &mut eye, random, Wake::Motion).await;
