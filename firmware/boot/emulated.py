@@ -2,10 +2,11 @@
 
     python firmware/boot/emulated.py esp32c3 wildcam-esp32c3-boot.bin wildcam-esp32c3-app.bin
 
-Simulated are: the second-stage loader (it loads the factory application and maps its two segments), the ROM's functions for
-flash, cache and console, the table of pages, the RTC's watchdog, and flash that only clears bits. What the chip would forbid
-and the simulation can see is a failure: flash used while the cache is on, code run from a page that is not mapped, a program
-that would set a bit, a write before the flash is unlocked. It is no proof that a chip behaves as it is simulated here.
+Simulated are: the second-stage loader (it loads the factory application and maps its two segments), the ROM's
+functions for flash, cache and console, the table of pages, the RTC's watchdog, and flash that only clears bits. What
+the chip would forbid and the simulation can see is a failure: flash used while the cache is on, code run from a page
+that is not mapped, a program that would set a bit, a write before the flash is unlocked. It is no proof that a chip
+behaves as it is simulated here.
 """
 
 import ctypes
@@ -13,7 +14,9 @@ import hashlib
 import struct
 import sys
 
-from unicorn import UC_ARCH_RISCV, UC_HOOK_CODE, UC_HOOK_MEM_UNMAPPED, UC_HOOK_MEM_WRITE, UC_MODE_RISCV32, UC_PROT_ALL, Uc
+from unicorn import (
+    UC_ARCH_RISCV, UC_HOOK_CODE, UC_HOOK_MEM_UNMAPPED, UC_HOOK_MEM_WRITE, UC_MODE_RISCV32, UC_PROT_ALL, Uc,
+)
 from unicorn.riscv_const import UC_RISCV_REG_A0, UC_RISCV_REG_PC, UC_RISCV_REG_SP
 
 PAGE = 0x10000

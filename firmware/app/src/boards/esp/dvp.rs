@@ -1,14 +1,15 @@
 //! The OV2640 on the parallel port of an ESP32-S3 (LCD_CAM), with the picture in PSRAM.
 //!
-//! **This file was never compiled where the project is tested**: Rust for Xtensa comes with Espressif's toolchain only. It is
-//! kept to what needs the chip; the registers and the search for the picture are in `wildcam_core::sensor`, and tested there.
+//! **This file was never compiled where the project is tested**: Rust for Xtensa comes with Espressif's toolchain
+//! only. It is kept to what needs the chip; the registers and the search for the picture are in
+//! `wildcam_core::sensor`, and tested there.
 
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal::i2c::I2c as _;
 use esp_hal::{
     Blocking,
     dma::{DmaRxBuf, ExternalBurstConfig, aligned::DmaAlignedMut},
-    dma_descriptors,
+    dma_descriptors_chunk_size,
     i2c::master::I2c,
     lcd_cam::cam::Camera,
     peripherals::PSRAM,
@@ -130,7 +131,7 @@ fn buffer(memory: PSRAM<'static>) -> Option<DmaRxBuf> {
     }
     // SAFETY: the PSRAM is mapped for as long as the program runs, and nothing else uses it: the heap does not.
     let memory: &'static mut [u8] = unsafe { core::slice::from_raw_parts_mut(start, BUFFER) };
-    let (descriptors, _) = dma_descriptors!(BUFFER, 0);
+    let (descriptors, _) = dma_descriptors_chunk_size!(BUFFER, 0, CHUNK);
     let descriptors = DmaAlignedMut::new(descriptors).ok()?;
     DmaRxBuf::new_with_config(descriptors, DmaAlignedMut::new(memory).ok()?, ExternalBurstConfig::Size64).ok()
 }
