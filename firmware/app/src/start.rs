@@ -125,6 +125,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         boot,
         epoch_ms: Cell::new(0),
         battery_mv: Cell::new(None),
+        solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
         queued: Signal::new(),
         idle: Signal::new(),
