@@ -163,8 +163,7 @@ impl<F: NorFlash> Settings<F> {
         }
         // As if the last sector were full: the first append erases the first one.
         let (sector, counters) = (SECTORS - 1, Counters::default());
-        let mut store =
-            Self { flash, sequence: 0, sector, at: Self::SECTOR, counters, counted: None, list: None };
+        let mut store = Self { flash, sequence: 0, sector, at: Self::SECTOR, counters, counted: None, list: None };
         for sector in 0..SECTORS {
             store.scan(sector)?;
         }

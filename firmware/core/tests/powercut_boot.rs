@@ -50,11 +50,8 @@ impl<const W: usize, const S: usize> Life<W, S> {
     /// A start of the machine, to the check-in if the image is one that makes it.
     fn start(flash: &mut Flash<W, S>, known: &mut Known) -> Result<Entry, Stop> {
         let images = known.images;
-        let verify = |_: &mut Flash<W, S>, slot: Slot| {
-            Some(images[slot.index()]).filter(|image| *image != 0).map(mark)
-        };
-        let entry =
-            boot::decide(flash, Self::REGION, verify).map_err(|error| stop(error, flash.is_powered()))?;
+        let verify = |_: &mut Flash<W, S>, slot: Slot| Some(images[slot.index()]).filter(|image| *image != 0).map(mark);
+        let entry = boot::decide(flash, Self::REGION, verify).map_err(|error| stop(error, flash.is_powered()))?;
         let image = known.images[entry.slot.index()];
         if entry.mark != mark(image) {
             return Err(Stop::Broken("another image is started than lies in the slot".into()));

@@ -32,11 +32,7 @@ fn list(round: u8) -> Vec<u8> {
     vec![round; 20 + usize::from(round % 5) * 9]
 }
 
-fn live<const W: usize, const S: usize>(
-    flash: &mut Flash<W, S>,
-    known: &mut Known,
-    rounds: u8,
-) -> Result<(), Stop> {
+fn live<const W: usize, const S: usize>(flash: &mut Flash<W, S>, known: &mut Known, rounds: u8) -> Result<(), Stop> {
     macro_rules! go {
         ($store:ident, $call:expr) => {
             match $call {

@@ -14,8 +14,8 @@ use core::fmt;
 
 use embedded_storage::nor_flash::{NorFlash, NorFlashError as _, NorFlashErrorKind};
 
-pub use record::{Reason, State};
 use record::{RECORD_BYTES, Record};
+pub use record::{Reason, State};
 
 use crate::layout::{Region, SLOTS};
 
