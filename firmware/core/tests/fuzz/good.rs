@@ -4,11 +4,13 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use embedded_storage::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use sha2::{Digest as _, Sha256};
 use wildcam_core::{
+    boot,
     checksum::Crc32,
     cose::{self, Document, Endpoint, Endpoints, KeyId, Scope, TimeBody, TokenBody, kind},
     identity::{self, Identity, MAX_RECORD, Wifi},
     layout::Region,
     queue::{Header, ItemId, Priority, Queue},
+    settings::Settings,
     wire::{CameraId, clipped},
 };
 
@@ -237,4 +239,124 @@ pub(crate) fn queues() -> Vec<Vec<u8>> {
     queue.remove(ItemId(2)).unwrap_or_else(|_| panic!("it is there"));
     images.push(queue.flash().0.clone());
     images
+}
+
+/// An image of three segments, the first with a description, as `wildcam build` writes it for the emulated board.
+pub(crate) fn images() -> Vec<Vec<u8>> {
+    let mut described = vec![0; 300];
+    described[..4].copy_from_slice(&0xABCD_5432_u32.to_le_bytes());
+    described[16..21].copy_from_slice(b"1.2.3");
+    described[48..64].copy_from_slice(b"wildcam-firmware");
+    let segments = [(0x8000_0000_u32, described), (0x8000_1000, vec![0x13; 2048]), (0x8010_0000, vec![5; 4])];
+    let mut image = vec![0xE9, 3, 2, 0x20];
+    image.extend(0x8000_1000_u32.to_le_bytes());
+    image.extend([0xEE, 0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    for (load, bytes) in &segments {
+        image.extend(load.to_le_bytes());
+        image.extend((bytes.len() as u32).to_le_bytes());
+        image.extend(bytes);
+    }
+    image.resize(image.len().next_multiple_of(16) + 32, 0);
+    let last = image.len();
+    image[last - 1] = 1;
+    mend_image(&mut image);
+    vec![image]
+}
+
+/// Gives an image the checksum and the hash that fit, where its last byte says so.
+pub(crate) fn mend_image(bytes: &mut [u8]) {
+    if bytes.len() < 64 || bytes[bytes.len() - 1] & 1 == 0 {
+        return;
+    }
+    let mut at = 24;
+    let mut checksum = 0xEF;
+    for _ in 0..bytes[1] {
+        let Some(head) = bytes.get(at..at + 8) else { return };
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let Some(content) = bytes.get(at + 8..).and_then(|rest| rest.get(..length)) else { return };
+        checksum = content.iter().fold(checksum, |sum, byte| sum ^ byte);
+        at += 8 + length;
+    }
+    let end = (at + 1).next_multiple_of(16);
+    if end + 32 <= bytes.len() {
+        bytes[end - 1] = checksum;
+        let hash = Sha256::digest(&bytes[..end]);
+        bytes[end..end + 32].copy_from_slice(&hash);
+    }
+}
+
+pub(crate) fn journals() -> Vec<Vec<u8>> {
+    let region = Region { offset: 0, bytes: 8192 };
+    let mut flash = Memory(vec![0xFF; 8192]);
+    let mut start = |flash: &mut Memory| {
+        boot::decide(flash, region, |_, slot| Some([slot.index() as u8 + 1; 8])).expect("a slot is good");
+    };
+    start(&mut flash);
+    let mut journals = vec![flash.0.clone()];
+    boot::confirm(&mut flash, region).expect("it runs");
+    boot::activate(&mut flash, region, boot::Slot::B, [2; 8]).expect("it is new");
+    start(&mut flash);
+    journals.push(flash.0.clone());
+    for _ in 0..4 {
+        start(&mut flash);
+    }
+    journals.push(flash.0);
+    journals
+}
+
+pub(crate) fn settings() -> Vec<Vec<u8>> {
+    struct Shared<'m>(&'m mut Memory);
+    impl ErrorType for Shared<'_> {
+        type Error = NorFlashErrorKind;
+    }
+    impl ReadNorFlash for Shared<'_> {
+        const READ_SIZE: usize = 1;
+        fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            self.0.read(offset, bytes)
+        }
+        fn capacity(&self) -> usize {
+            self.0.capacity()
+        }
+    }
+    impl NorFlash for Shared<'_> {
+        const WRITE_SIZE: usize = 4;
+        const ERASE_SIZE: usize = 4096;
+        fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
+            self.0.erase(from, to)
+        }
+        fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
+            self.0.write(offset, bytes)
+        }
+    }
+    let mut memory = Memory(vec![0xFF; 3 * 4096]);
+    let mut images = Vec::new();
+    for round in 0..4 {
+        let mut settings = Settings::mount(Shared(&mut memory)).expect("the flash works");
+        settings.count_boot(1).expect("the flash works");
+        settings.set_endpoints(&vec![round; 1200]).expect("the flash works");
+        settings.set_time(5).expect("the flash works");
+        images.push(memory.0.clone());
+    }
+    images
+}
+
+/// Gives each record that begins with `magic` the checksum that fits. `length` tells where the checksummed bytes of a record end; the checksum of the settings lies before their payload.
+pub(crate) fn mend_records(bytes: &mut [u8], magic: [u8; 4], length: impl Fn(&[u8]) -> Option<usize>) {
+    let mut at = 0;
+    while at + 32 <= bytes.len() {
+        let record = &bytes[at..];
+        let end = length(record).filter(|_| record[..4] == magic);
+        if let Some(end) = end {
+            let (place, crc) = if end == 28 && magic == *b"WCb1" {
+                (28, Crc32::of(&record[..28]))
+            } else {
+                let mut crc = Crc32::new();
+                crc.update(&record[..12]);
+                crc.update(&record[16..end]);
+                (12, crc.finish())
+            };
+            bytes[at + place..at + place + 4].copy_from_slice(&crc.to_le_bytes());
+        }
+        at += 4;
+    }
 }

@@ -13,10 +13,14 @@ use embassy_futures::block_on;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use mutate::{Random, mutate};
 use wildcam_core::{
+    boot,
     cose::{self, Document, Endpoints, TimeBody, TokenBody, kind},
     deflate, http, httpsig,
     identity::Record,
+    image,
+    layout::Region,
     queue::{Filter, Queue},
+    settings::Settings,
     wire::{Ack, CameraId, Event, Problem, Registration, Status, Ulid, json, keys},
 };
 
@@ -196,6 +200,66 @@ fn queues_in_flash() {
             assert!(seen <= 8, "more items than there is room for");
         }
         seen > 0
+    });
+}
+
+#[test]
+fn images_in_slots() {
+    let good = good::images();
+    let region = Region { offset: 0, bytes: 8192 };
+    feed("image::verify", 10_000, 8192, &good, |bytes| {
+        good::mend_image(bytes);
+        let mut flash = bytes.to_vec();
+        flash.resize(8192, 0xFF);
+        image::verify(&mut good::Memory(flash), region).is_ok_and(|image| {
+            let told = image.description.as_ref().map(|about| about.version().len() + about.project().len());
+            image.segments().iter().all(|segment| region.holds(segment.offset, segment.bytes)) && told <= Some(64)
+        })
+    });
+}
+
+/// The journal on a flash that somebody else wrote: some slot is started, it is confirmed, and the next is tried.
+#[test]
+fn boot_journals() {
+    let region = Region { offset: 0, bytes: 8192 };
+    feed("boot::decide", 20_000, 8192, &good::journals(), |bytes| {
+        good::mend_records(bytes, *b"WCb1", |record| (28 <= record.len()).then_some(28));
+        let mut flash = bytes.to_vec();
+        flash.resize(8192, 0xFF);
+        let mut flash = good::Memory(flash);
+        let known = boot::current(&mut flash, region).is_ok_and(|entry| entry.is_some());
+        for _ in 0..4 {
+            let slot = boot::decide(&mut flash, region, |_, slot| Some([slot.index() as u8 + 1; 8]));
+            assert!(slot.is_ok() || !known, "two good images and nothing to start");
+        }
+        let _ = boot::confirm(&mut flash, region);
+        let _ = boot::activate(&mut flash, region, boot::Slot::B, [9; 8]);
+        known
+    });
+}
+
+#[test]
+fn settings_in_flash() {
+    feed("settings::mount", 10_000, 3 * 4096, &good::settings(), |bytes| {
+        good::mend_records(bytes, *b"WSr1", |record| {
+            let payload = usize::from(u16::from_le_bytes([*record.get(10)?, *record.get(11)?]));
+            (16 + payload <= record.len()).then_some(16 + payload)
+        });
+        let mut flash = bytes.to_vec();
+        flash.resize(3 * 4096, 0xFF);
+        let mut settings = match Settings::mount(good::Memory(flash)) {
+            Ok(settings) => settings,
+            Err(error) => panic!("a flash that works mounts: {error}"),
+        };
+        let before = settings.counters();
+        let mut buffer = [0; 2048];
+        let _ = settings.endpoints(&mut buffer);
+        for _ in 0..3 {
+            let _ = settings.count_boot(1);
+            let _ = settings.set_time(1);
+            let _ = settings.set_endpoints(&[1; 700]);
+        }
+        before.boot > 0
     });
 }
 
