@@ -16,14 +16,18 @@ mod drill;
 mod drilling;
 mod eject;
 mod flags;
+mod flash;
 mod gateway;
 mod help;
 mod init;
 mod lab;
+mod monitor;
 mod open;
+mod pack;
 mod plan;
 mod process;
 mod project;
+mod provisioning;
 mod quickstart;
 mod signing;
 mod state;
@@ -101,6 +105,12 @@ enum Command {
     Eject(eject::Arguments),
     /// Compile the cameras' firmware
     Build(build::Arguments),
+    /// Put firmware and an identity on every board that is plugged in
+    Flash(flash::Arguments),
+    /// Put prebuilt firmware, tokens and endpoint lists into one file, before leaving
+    Pack(pack::Arguments),
+    /// Show what boards say, with backtraces in functions and lines
+    Monitor(monitor::Arguments),
     /// Three small clouds on this machine
     Lab(lab::Arguments),
     /// Break something on purpose and measure the recovery
@@ -184,6 +194,9 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::State(arguments) => context.block_on(state::run(&arguments, &context)),
         Command::Eject(arguments) => context.block_on(eject::run(&arguments, &context)),
         Command::Build(arguments) => context.block_on(build::run(&arguments, &context)),
+        Command::Flash(arguments) => context.block_on(flash::run(&arguments, &context)),
+        Command::Pack(arguments) => context.block_on(pack::run(&arguments, &context)),
+        Command::Monitor(arguments) => context.block_on(monitor::run(&arguments, &context)),
         Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),

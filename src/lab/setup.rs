@@ -12,7 +12,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use wildcam_core::wire::CameraId;
 
 use super::{
     Error,
@@ -26,10 +25,7 @@ use crate::{
     clock::{Clock, Random},
     journal::atomic,
     project::Secret,
-    release::{
-        self, FileSigner, Role, Signer,
-        documents::{Scope, Token, endpoint, seal_endpoints},
-    },
+    release::{FileSigner, Role},
 };
 
 pub use fleet::CamerasPart;

@@ -22,6 +22,11 @@ impl Progress {
         self.bar.set_position(done);
     }
 
+    /// Sets how many steps there are, where that becomes known on the way.
+    pub fn length(&self, steps: u64) {
+        self.bar.set_length(steps);
+    }
+
     /// Says what the work is at.
     pub fn message(&self, what: &str) {
         self.bar.set_message(what.to_owned());

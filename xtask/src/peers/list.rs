@@ -106,6 +106,12 @@ pub(super) const PEERS: &[Peer] = &[
         purpose: "Blob storage against Azure's own client; 750 MB, some minutes",
     },
     ESPTOOL,
+    Peer {
+        executable: "esp32-mock-bootloader",
+        version: "0.3.0",
+        source: Source::Python("esp32-mock-bootloader"),
+        purpose: "flashing against a loader that others wrote",
+    },
     DENY,
 ];
 

@@ -89,8 +89,6 @@ pub enum Error {
     GivenUp,
     /// The region is not two sectors of this flash.
     Geometry,
-    /// The journal was written four thousand million times.
-    Exhausted,
     /// The flash failed.
     Flash(NorFlashErrorKind),
 }
@@ -101,7 +99,6 @@ impl fmt::Display for Error {
             Self::NoImage => "no slot holds a valid image",
             Self::GivenUp => "this image was given up before",
             Self::Geometry => "the region does not fit the flash",
-            Self::Exhausted => "the boot journal reached its end",
             Self::Flash(_) => "the flash of the boot journal failed",
         })
     }
@@ -136,7 +133,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
             for place in 0..Self::PLACES {
                 let bytes = journal.read(sector, place)?;
                 let Some(record) = Record::decode(&bytes) else { continue };
-                if journal.latest.is_none_or(|latest| record.sequence > latest.sequence) {
+                if journal.latest.is_none_or(|latest| record.follows(&latest)) {
                     journal.latest = Some(record);
                     (journal.sector, journal.place) = (sector, place + 1);
                 }
@@ -173,7 +170,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
 
     /// Makes `entry` the latest record; it is durable on return.
     fn append(&mut self, entry: Entry) -> Result<(), Error> {
-        let sequence = self.latest.map_or(0, |latest| latest.sequence).checked_add(1).ok_or(Error::Exhausted)?;
+        let sequence = self.latest.map_or(0, |latest| latest.sequence).wrapping_add(1);
         while self.place < Self::PLACES && !self.is_blank(self.sector, self.place)? {
             self.place += 1;
         }
@@ -265,7 +262,7 @@ fn rolled_back(slot: Slot, mark: [u8; 8], given_up: [u8; 8], reason: Reason) -> 
 ///
 /// # Errors
 /// [`Error::NoImage`] when the journal is empty: no boot stage started this image. [`Error::Geometry`],
-/// [`Error::Exhausted`], [`Error::Flash`].
+/// [`Error::Flash`].
 pub fn confirm<F: NorFlash>(flash: &mut F, region: Region) -> Result<(), Error> {
     let mut journal = Journal::open(flash, region)?;
     let entry = journal.latest.ok_or(Error::NoImage)?.entry;
@@ -279,7 +276,7 @@ pub fn confirm<F: NorFlash>(flash: &mut F, region: Region) -> Result<(), Error> 
 /// verified it.
 ///
 /// # Errors
-/// [`Error::GivenUp`] when it is the image that the last rollback gave up. [`Error::Geometry`], [`Error::Exhausted`],
+/// [`Error::GivenUp`] when it is the image that the last rollback gave up. [`Error::Geometry`],
 /// [`Error::Flash`].
 pub fn activate<F: NorFlash>(flash: &mut F, region: Region, slot: Slot, mark: [u8; 8]) -> Result<(), Error> {
     let mut journal = Journal::open(flash, region)?;

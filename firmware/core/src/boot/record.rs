@@ -73,6 +73,12 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Whether it is the later one, by the serial numbers of RFC 1982: a number that nobody reached by counting, written
+    /// by who knows whom, must not end the journal.
+    pub(super) fn follows(&self, other: &Self) -> bool {
+        self.sequence.wrapping_sub(other.sequence).cast_signed() > 0
+    }
+
     pub(super) fn encode(&self) -> [u8; RECORD_BYTES] {
         let Entry { slot, state, attempts, reason, mark, given_up } = self.entry;
         let mut bytes = [0; RECORD_BYTES];

@@ -256,7 +256,7 @@ pub(crate) fn images() -> Vec<Vec<u8>> {
         image.extend((bytes.len() as u32).to_le_bytes());
         image.extend(bytes);
     }
-    image.resize(image.len().next_multiple_of(16) + 32, 0);
+    image.resize((image.len() + 1).next_multiple_of(16) + 32, 0);
     let last = image.len();
     image[last - 1] = 1;
     mend_image(&mut image);
@@ -288,7 +288,7 @@ pub(crate) fn mend_image(bytes: &mut [u8]) {
 pub(crate) fn journals() -> Vec<Vec<u8>> {
     let region = Region { offset: 0, bytes: 8192 };
     let mut flash = Memory(vec![0xFF; 8192]);
-    let mut start = |flash: &mut Memory| {
+    let start = |flash: &mut Memory| {
         boot::decide(flash, region, |_, slot| Some([slot.index() as u8 + 1; 8])).expect("a slot is good");
     };
     start(&mut flash);

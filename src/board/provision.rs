@@ -1,0 +1,307 @@
+//! Telling a board who it is: its identity record, and the project's list of the cameras that were made.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use serde::{Deserialize, Serialize};
+use wildcam_core::{
+    cose::{self, Endpoints},
+    identity::{self, Identity, MAX_RECORD},
+    wire::CameraId,
+};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::flash::Held;
+use crate::{
+    clock::Random,
+    journal::{self, intent::Log},
+    project::Secret,
+};
+
+/// Whom every camera of a fleet believes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    /// The fleet's online key, its public half.
+    pub online_key: [u8; 32],
+    /// The certificate of the authority that gateways are checked against, DER.
+    pub authority: Vec<u8>,
+    /// The signed endpoint list.
+    pub endpoints: Vec<u8>,
+}
+
+/// Why the documents for cameras cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The certificate is none.
+    #[error("the authority's certificate is no certificate in PEM")]
+    Authority,
+    /// The key is none.
+    #[error("the online key is no Ed25519 key")]
+    Key,
+    /// The list is not signed by the key, or not a list.
+    #[error("the endpoint list is not valid")]
+    Endpoints(#[source] cose::Error),
+}
+
+impl Trust {
+    /// Checks the documents against each other.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn new(online_key: [u8; 32], authority_pem: &str, endpoints: Vec<u8>) -> Result<Self, TrustError> {
+        let der = CertificateDer::from_pem_slice(authority_pem.as_bytes()).map_err(|_| TrustError::Authority)?;
+        let trust = Self { online_key, authority: der.to_vec(), endpoints };
+        trust.check()?;
+        Ok(trust)
+    }
+
+    /// Checks the endpoint list against the key.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn check(&self) -> Result<(), TrustError> {
+        let key = VerifyingKey::from_bytes(&self.online_key).map_err(|_| TrustError::Key)?;
+        let document = cose::verify(&self.endpoints, &key).map_err(TrustError::Endpoints)?;
+        Endpoints::from_document(&document).map(drop).map_err(TrustError::Endpoints)
+    }
+}
+
+/// A wireless network.
+#[derive(Debug, Clone)]
+pub struct Wifi {
+    /// Its name.
+    pub ssid: String,
+    /// Its passphrase; empty for an open network.
+    pub passphrase: Secret,
+}
+
+/// What one camera is told.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    /// Its name.
+    pub camera: CameraId,
+    /// What lets it register, once.
+    pub token: Secret,
+    /// The network to join.
+    pub wifi: Option<Wifi>,
+    /// Its group; empty for none.
+    pub group: String,
+}
+
+/// An identity that is to be written.
+#[derive(Debug, Clone)]
+pub struct Provision {
+    /// What the camera is told.
+    pub assignment: Assignment,
+    /// Whom it believes.
+    pub trust: Arc<Trust>,
+    /// It is written also where a valid identity is, which is then lost.
+    pub replaces: bool,
+    /// The user consented to that loss for this camera.
+    pub may_replace: bool,
+}
+
+/// An identity that was made, as it lies in flash.
+pub(super) struct Made {
+    /// What can be read of it by anyone.
+    pub(super) held: Held,
+    /// The two sectors of the region.
+    pub(super) region: Zeroizing<Vec<u8>>,
+}
+
+/// Makes an identity with keys of its own. `now_ms` sets the camera's clock.
+pub(super) fn make(
+    provision: &Provision,
+    sequence: u32,
+    now_ms: u64,
+    random: &Random,
+) -> Result<Made, identity::Error> {
+    let (mut key, mut card_key) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
+    random.fill(&mut *key);
+    random.fill(&mut *card_key);
+    let (assignment, trust) = (&provision.assignment, &provision.trust);
+    let wifi = assignment.wifi.as_ref();
+    let mut identity = Identity {
+        camera: assignment.camera.clone(),
+        key: *key,
+        trusted: trust.online_key,
+        authority: &trust.authority,
+        wifi: wifi.map(|wifi| identity::Wifi { ssid: &wifi.ssid, passphrase: wifi.passphrase.expose() }),
+        endpoints: &trust.endpoints,
+        token: assignment.token.expose(),
+        group: &assignment.group,
+        card_key: *card_key,
+        set_at_ms: now_ms,
+    };
+    let mut buffer = Zeroizing::new([0xff; MAX_RECORD]);
+    let encoded = identity::encode(&identity, sequence, &mut buffer);
+    identity.key.zeroize();
+    identity.card_key.zeroize();
+    encoded?;
+    let mut region = Zeroizing::new(vec![0xff; 2 * MAX_RECORD]);
+    region[..MAX_RECORD].copy_from_slice(&*buffer);
+    let public_key = SigningKey::from_bytes(&key).verifying_key().to_bytes();
+    Ok(Made { held: Held { camera: assignment.camera.clone(), public_key, sequence, sealed: false }, region })
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A camera that was flashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Camera {
+    /// Its name.
+    pub id: String,
+    /// The address of its chip.
+    pub mac: String,
+    /// Its board.
+    pub board: String,
+    /// Its public key, hexadecimal.
+    pub public_key: String,
+    /// The version of its firmware.
+    pub version: String,
+    /// The build id of its firmware.
+    pub build_id: String,
+    /// When it was flashed, Unix seconds.
+    pub flashed_s: u64,
+    /// Its group.
+    pub group: Option<String>,
+}
+
+/// The file in the project's state folder that lists the cameras.
+pub const CAMERAS_FILE: &str = "cameras.jsonl";
+
+/// The file in the project's state folder that lists the cameras whose keys the gateways may not have yet.
+pub const REGISTRATIONS_FILE: &str = "registrations.jsonl";
+
+/// The list of cameras, open for writing.
+pub struct Registry {
+    cameras: Log,
+    waiting: Log,
+}
+
+/// A line of the list of keys that wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+enum Waiting {
+    Key { camera: String, public_key: String },
+    Sent { camera: String },
+}
+
+impl Registry {
+    /// Opens the list in a project's state folder.
+    ///
+    /// # Errors
+    /// When another wildcam has it, or it is damaged.
+    pub fn open(state: &Path) -> Result<Self, journal::Error> {
+        std::fs::create_dir_all(state).map_err(|source| journal::Error::File {
+            action: "create",
+            path: state.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            cameras: Log::open(&state.join(CAMERAS_FILE))?,
+            waiting: Log::open(&state.join(REGISTRATIONS_FILE))?,
+        })
+    }
+
+    /// Records a camera that was flashed; a key that is new waits to be registered.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn record(&mut self, mut camera: Camera) -> Result<(), journal::Error> {
+        let known = fold(self.cameras.entries::<Camera>()?.into_iter().map(|entry| entry.value));
+        let before = known.get(&camera.id).filter(|before| before.public_key == camera.public_key);
+        if let Some(before) = before {
+            camera.group = camera.group.or_else(|| before.group.clone());
+        } else {
+            let (id, public_key) = (camera.id.clone(), camera.public_key.clone());
+            self.waiting.append(&Waiting::Key { camera: id, public_key })?;
+        }
+        self.cameras.append(&camera).map(drop)
+    }
+
+    /// The cameras whose keys wait: name and public key in hexadecimal.
+    ///
+    /// # Errors
+    /// When the list is damaged.
+    pub fn waiting(&self) -> Result<BTreeMap<String, String>, journal::Error> {
+        let mut waiting = BTreeMap::new();
+        for entry in self.waiting.entries::<Waiting>()? {
+            match entry.value {
+                Waiting::Key { camera, public_key } => waiting.insert(camera, public_key),
+                Waiting::Sent { camera } => waiting.remove(&camera),
+            };
+        }
+        Ok(waiting)
+    }
+
+    /// Notes that the gateways have a camera's key.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn sent(&mut self, camera: &str) -> Result<(), journal::Error> {
+        self.waiting.append(&Waiting::Sent { camera: camera.to_owned() }).map(drop)
+    }
+
+    /// The newest line of each camera.
+    ///
+    /// # Errors
+    /// When the list is damaged.
+    pub fn cameras(&self) -> Result<BTreeMap<String, Camera>, journal::Error> {
+        Ok(fold(self.cameras.entries::<Camera>()?.into_iter().map(|entry| entry.value)))
+    }
+}
+
+/// The cameras of a project, without holding the list; none where no camera was flashed yet.
+///
+/// # Errors
+/// When the list is damaged.
+pub fn cameras(state: &Path) -> Result<BTreeMap<String, Camera>, journal::Error> {
+    let path = state.join(CAMERAS_FILE);
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    Ok(fold(journal::intent::read::<Camera>(&path)?.into_iter().map(|entry| entry.value)))
+}
+
+fn fold(lines: impl Iterator<Item = Camera>) -> BTreeMap<String, Camera> {
+    lines.map(|camera| (camera.id.clone(), camera)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn camera(id: &str, key: &str, group: Option<&str>) -> Camera {
+        Camera {
+            id: id.to_owned(),
+            mac: "24:0a:c4:00:00:01".to_owned(),
+            board: "esp32c3".to_owned(),
+            public_key: key.to_owned(),
+            version: "1".to_owned(),
+            build_id: String::new(),
+            flashed_s: 5,
+            group: group.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_reflash_keeps_the_group_and_only_a_new_key_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut registry = Registry::open(folder.path()).unwrap();
+        registry.record(camera("ridge-1", "aa", Some("ridge"))).unwrap();
+        assert_eq!(registry.waiting().unwrap().len(), 1);
+        registry.sent("ridge-1").unwrap();
+        registry.record(camera("ridge-1", "aa", None)).unwrap();
+        assert_eq!(registry.waiting().unwrap().len(), 0);
+        assert_eq!(registry.cameras().unwrap()["ridge-1"].group.as_deref(), Some("ridge"));
+        registry.record(camera("ridge-1", "bb", None)).unwrap();
+        assert_eq!(registry.waiting().unwrap()["ridge-1"], "bb");
+        assert_eq!(cameras(folder.path()).unwrap()["ridge-1"].group, None);
+    }
+}

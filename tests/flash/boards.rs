@@ -1,0 +1,221 @@
+//! Boards on serial lines, a project that they belong to, and firmware for them.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
+};
+
+use sha2::{Digest as _, Sha256};
+use wildcam::{
+    board::{
+        Board,
+        flash::{Held, chip_id},
+    },
+    clock::{Clock, Random},
+    journal::atomic::write_private,
+    lab::authority::Authority,
+    release::generate_key,
+};
+use wildcam_core::{
+    identity::{self, MAX_RECORD, Record},
+    wire::CameraId,
+};
+
+use crate::{
+    relay::Relay,
+    support::{Output, Running, TestDir, peers},
+};
+
+/// The rate that boards are flashed at.
+pub(crate) const BAUD: u32 = 921_600;
+
+/// Longer than any flash takes on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(180);
+
+/// A test's folder with a project in it.
+pub(crate) struct Field {
+    pub(crate) dir: TestDir,
+}
+
+/// A board on a serial line.
+pub(crate) struct MockBoard {
+    pub(crate) mac: String,
+    pub(crate) port: PathBuf,
+    pub(crate) flash: PathBuf,
+    pub(crate) relay: Relay,
+    address: SocketAddr,
+    _process: Running,
+}
+
+impl Field {
+    /// A project with a key, an authority, and addresses of gateways.
+    pub(crate) fn new() -> Self {
+        let dir = TestDir::new();
+        let place = dir.project();
+        fs::write(
+            place.join("wildcam.toml"),
+            "[project]\nname = \"owls\"\n[clouds.a]\nprovider = \"custom\"\nstore = { path = \"stores/a\" }\n\
+             [gateway]\ncopies = 1\npublic_urls = { a = \"https://localhost:8443\" }\n\
+             [fleet]\nonline_key = \"file:online.key\"\n",
+        )
+        .unwrap();
+        write_private(&place.join("online.key"), generate_key().unwrap().as_bytes()).unwrap();
+        let authority = Authority::create("field", &Clock::system()).unwrap();
+        fs::write(place.join("authority.pem"), authority.pem()).unwrap();
+        Self { dir }
+    }
+
+    /// A board of this chip whose address ends with `number`; `None` when the peer is missing.
+    pub(crate) fn board(&self, chip: &str, number: u8) -> Option<MockBoard> {
+        let program = peers::require("esp32-mock-bootloader")?;
+        let python = program.with_file_name("python");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flash/mock_board.py");
+        let mac = format!("24:0a:c4:00:00:{number:02x}");
+        let place = self.dir.project();
+        let (flash, told) = (place.join(format!("board-{number}.nor")), place.join(format!("board-{number}.tcp")));
+        let mut command = self.dir.command(python);
+        command.arg(script).args([chip, &mac]).arg(&flash).arg(&told);
+        let process = self.dir.start(command);
+        let begun = Instant::now();
+        let tcp: u16 = loop {
+            let text = fs::read_to_string(&told).unwrap_or_default();
+            if let Ok(port) = text.parse() {
+                break port;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "no board: {}", process.stderr());
+            thread::sleep(Duration::from_millis(20));
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], tcp));
+        let port = place.join(format!("port-{number}"));
+        let relay = Relay::lay(&port, address, BAUD).unwrap();
+        Some(MockBoard { mac, port, flash, relay, address, _process: process })
+    }
+
+    /// Writes firmware for a board as `wildcam build` would, and returns the bytes.
+    pub(crate) fn build(&self, board: Board, seed: u64) -> Vec<u8> {
+        let folder = self.dir.project().join("target/firmware");
+        fs::create_dir_all(&folder).unwrap();
+        let bytes = full_image(board, seed);
+        fs::write(folder.join(format!("wildcam-{board}-full.bin")), &bytes).unwrap();
+        bytes
+    }
+
+    /// `wildcam flash` with the project's authority, on these boards.
+    pub(crate) fn flash_command(&self, boards: &[&MockBoard], more: &[&str]) -> std::process::Command {
+        let mut command = self.dir.wildcam(&["flash", "--yes", "--json", "--authority", "authority.pem"]);
+        for board in boards {
+            command.arg("--port").arg(&board.port);
+        }
+        command.args(more);
+        command
+    }
+
+    /// As [`Field::flash_command`], run to its end.
+    #[track_caller]
+    pub(crate) fn flash(&self, boards: &[&MockBoard], more: &[&str]) -> Output {
+        self.dir.run_within(LIMIT, self.flash_command(boards, more))
+    }
+}
+
+impl MockBoard {
+    /// The flash as it is.
+    pub(crate) fn read(&self) -> Vec<u8> {
+        fs::read(&self.flash).unwrap()
+    }
+
+    /// The plug is put in again.
+    pub(crate) fn plug_in(&mut self) {
+        self.relay = Relay::lay(&self.port, self.address, BAUD).unwrap();
+    }
+}
+
+/// Who a flash says that it is, and the whole record.
+pub(crate) fn identity_in(flash: &[u8], board: Board) -> Option<(Held, Vec<u8>)> {
+    let region = board.layout().identity;
+    let mut sector: [u8; MAX_RECORD] = flash[region.offset as usize..][..MAX_RECORD].try_into().unwrap();
+    let record = Record::parse(&mut sector)?;
+    let head = record.head().clone();
+    let held = Held {
+        camera: head.camera,
+        public_key: head.public_key,
+        sequence: head.sequence,
+        sealed: head.form == identity::Form::Sealed,
+    };
+    Some((held, flash[region.offset as usize..region.end() as usize].to_vec()))
+}
+
+/// A camera's name.
+pub(crate) fn camera(name: &str) -> CameraId {
+    CameraId::new(name).unwrap()
+}
+
+/// Asserts that the flash holds every byte of the firmware where the layout has it, but for the parts between.
+#[track_caller]
+pub(crate) fn assert_holds(flash: &[u8], firmware: &[u8], board: Board) {
+    let layout = board.layout();
+    for (name, region) in [
+        ("bootloader", layout.bootloader),
+        ("table", layout.table),
+        ("launcher", layout.launcher),
+        ("slot-a", layout.slots[0]),
+    ] {
+        let range = region.offset as usize..(region.end() as usize).min(firmware.len());
+        assert!(flash[range.clone()] == firmware[range], "{name} is not what was flashed");
+    }
+    let journal = &flash[layout.journal.offset as usize..layout.journal.end() as usize];
+    assert!(journal.iter().all(|byte| *byte == 0xff), "the boot journal is not empty");
+}
+
+/// An image in Espressif's form with one segment.
+fn image(chip: u16, data: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0xe9, 1, 2, 0x20, 0, 0, 0, 0x42, 0xee, 0, 0, 0];
+    bytes.extend_from_slice(&chip.to_le_bytes());
+    bytes.resize(23, 0);
+    bytes.push(1);
+    bytes.extend_from_slice(&0x3c00_0020_u32.to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(data.len()).unwrap().to_le_bytes());
+    bytes.extend_from_slice(data);
+    let checksum = data.iter().fold(0xef, |sum, byte| sum ^ byte);
+    bytes.resize((bytes.len() + 1).next_multiple_of(16) - 1, 0);
+    bytes.push(checksum);
+    let hash = Sha256::digest(&bytes);
+    bytes.extend_from_slice(&hash);
+    bytes
+}
+
+/// An app with a description; most of it shrinks no more than code does.
+pub(crate) fn app_image(board: Board, seed: u64) -> Vec<u8> {
+    let mut noise = vec![0; 230 * 1024];
+    Random::seeded(seed).fill(&mut noise);
+    let mut data = vec![0; 256];
+    data[..4].copy_from_slice(&0xabcd_5432_u32.to_le_bytes());
+    data[16..24].copy_from_slice(format!("0.1.{seed:04}").as_bytes());
+    data[48..55].copy_from_slice(b"wildcam");
+    data[144..176].copy_from_slice(&Sha256::digest(&noise));
+    data.extend_from_slice(&noise);
+    data.extend(std::iter::repeat_n(b"wildlife camera ", 10_000).flatten());
+    image(chip_id(board), &data)
+}
+
+/// A whole flash from its start to the end of slot A's app.
+pub(crate) fn full_image(board: Board, seed: u64) -> Vec<u8> {
+    let layout = board.layout();
+    let mut bytes = vec![0xff; layout.slots[0].offset as usize];
+    let mut put = |offset: u32, content: &[u8]| {
+        bytes[offset as usize..][..content.len()].copy_from_slice(content);
+    };
+    let mut code = vec![0; 20_000];
+    Random::seeded(99).fill(&mut code);
+    if board != Board::QemuVirt {
+        put(layout.bootloader.offset, &image(chip_id(board), &code));
+    }
+    let mut table = vec![0xff; 4096];
+    table[..4].copy_from_slice(&[0xaa, 0x50, 1, 0]);
+    put(layout.table.offset, &table);
+    put(layout.launcher.offset, &image(chip_id(board), &code[..15_000]));
+    bytes.extend(app_image(board, seed));
+    bytes
+}

@@ -1,0 +1,16 @@
+//! Flashing: against esp32-mock-bootloader behind serial lines that are as fast as real ones and are broken on order, beside
+//! esptool on the same lines, and against the flash files of emulated boards.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test ends where it is surprised")]
+
+mod boards;
+mod emulated;
+mod faults;
+mod flashing;
+mod monitoring;
+mod packing;
+mod relay;
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod support;

@@ -1,0 +1,28 @@
+"""One board: esp32-mock-bootloader with an address of its own and its flash in a file, so that a test can read it.
+
+Arguments: the chip, the MAC address, the flash file (made blank when it is missing), the file that is told the TCP port.
+"""
+
+import mmap
+import os
+import sys
+
+from esp32_mock_bootloader import protocol, registers, server
+
+chip, mac, flash_file, port_file = sys.argv[1:5]
+
+address = tuple(int(pair, 16) for pair in mac.split(':'))
+registers.mac_bytes_for_chip = lambda _chip: address
+
+# The mock goes on as a running stub for three seconds after a flash has ended; a board is reset at once.
+server._FLASH_END_IDLE_SEC = 0.0
+
+if not os.path.exists(flash_file):
+    with open(flash_file, 'wb') as new:
+        new.write(b'\xff' * protocol.FLASH_MOCK_SIZE)
+flash = server.FlashImage()
+with open(flash_file, 'r+b') as opened:
+    flash.data = mmap.mmap(opened.fileno(), protocol.FLASH_MOCK_SIZE)
+server._persistent_flash = flash
+
+server.run_server(0, chip_mode=chip, port_file=port_file)
