@@ -23,7 +23,7 @@ use crate::{
     boards::Chosen,
     capture, console, description, marks,
     random::Random,
-    state::{DeviceTimer, Flash, LAYOUT, Pictures, State},
+    state::{DeviceTimer, Flash, LAYOUT, Pictures, SharedQueue, State},
     tls::{CONNECTIONS, Dialer, Slot},
     uplink::{self, Link, Uplink},
     watch, who,
@@ -73,6 +73,7 @@ pub(crate) async fn run(spawner: Spawner, parts: Parts<Chosen>) -> ! {
 
 type Begun = (&'static State, <Chosen as Board>::Eye, <Chosen as Board>::Power, Random);
 
+#[inline(never)]
 fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> {
     static FLASH: StaticCell<RefCell<Flash>> = StaticCell::new();
     static STATE: StaticCell<State> = StaticCell::new();
@@ -107,14 +108,14 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let mut settings = Settings::mount(Part::new(flash, LAYOUT.settings)).map_err(|_| "the settings cannot be read")?;
     let boot_count = settings.count_boot(cause as u8).map_err(|_| "the start cannot be counted")?;
     let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms);
-    let queue: Pictures = Queue::mount(Part::new(flash, LAYOUT.queue)).map_err(|_| "the queue cannot be mounted")?;
-    log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), queue.stats().waiting);
+    let queue = mount(flash)?;
+    log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
 
-    let (endpoints, endpoints_seq, trusted) = endpoints(&identity, &mut settings)?;
+    let list = endpoints(&identity, &mut settings)?;
     let state: &'static State = STATE.init(State {
         camera: identity.camera.clone(),
         flash,
-        queue: Mutex::new(queue),
+        queue,
         settings: RefCell::new(settings),
         plan: Chosen::plan(),
         cause,
@@ -130,16 +131,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let stack = connect(spawner, card, random)?;
     spawner.spawn(watching(state).map_err(|_| "a task has no room")?);
     if fault != Some(Fault::Silent) {
-        let settings = CameraSettings {
-            camera: identity.camera.clone(),
-            key: SigningKey::from_bytes(&identity.key),
-            trusted,
-            endpoints,
-            endpoints_seq,
-            boot_count,
-            unix_ms: state.unix_ms(),
-        };
-        let camera = camera(settings, stack, &identity, random);
+        let camera = camera(&identity, list, boot_count, state, stack, random);
         let link = Link { camera, radio, stack, wifi: identity.wifi, token: identity.token, random };
         spawner.spawn(linking(state, link).map_err(|_| "a task has no room")?);
     }
@@ -147,11 +139,15 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     Ok((state, eye, power, random))
 }
 
+/// A list of endpoints, its number, and the key that signs such lists.
+type List = (Endpoints, u64, VerifyingKey);
+
 /// The list that was kept last if it is valid and newer, else that of the identity.
+#[inline(never)]
 fn endpoints(
     identity: &Identity<'_>,
     settings: &mut Settings<Part<'static, Flash>>,
-) -> Result<(Endpoints, u64, VerifyingKey), &'static str> {
+) -> Result<List, &'static str> {
     let trusted = VerifyingKey::from_bytes(&identity.trusted).map_err(|_| "the fleet's key is no key")?;
     let read = |bytes: &[u8]| {
         let document = cose::verify(bytes, &trusted).ok()?;
@@ -168,6 +164,7 @@ fn endpoints(
     Ok((newer.0, newer.1, trusted))
 }
 
+#[inline(never)]
 fn connect(
     spawner: Spawner,
     card: <Chosen as Board>::Network,
@@ -187,15 +184,40 @@ unsafe impl Sync for Slots {}
 
 static SLOTS: Slots = Slots([const { Slot::new() }; CONNECTIONS]);
 
+// The functions that build something large are not inlined: else the frame of the first task would hold all of it at once.
+#[inline(never)]
 fn camera(
-    settings: CameraSettings,
-    stack: Stack<'static>,
     identity: &Identity<'static>,
+    (endpoints, endpoints_seq, trusted): List,
+    boot_count: u32,
+    state: &State,
+    stack: Stack<'static>,
     random: Random,
 ) -> &'static mut Uplink {
     static CAMERA: StaticCell<Uplink> = StaticCell::new();
+    let settings = CameraSettings {
+        camera: identity.camera.clone(),
+        key: SigningKey::from_bytes(&identity.key),
+        trusted,
+        endpoints,
+        endpoints_seq,
+        boot_count,
+        unix_ms: state.unix_ms(),
+    };
     let dialer = Dialer::new(stack, &SLOTS.0, identity.authority, random);
     CAMERA.init_with(|| Uplink::new(settings, dialer, DeviceTimer, random))
+}
+
+#[inline(never)]
+fn mount(flash: &'static RefCell<Flash>) -> Result<&'static SharedQueue, &'static str> {
+    static QUEUE: StaticCell<SharedQueue> = StaticCell::new();
+    let queue = QUEUE.init_with(|| Mutex::new(Queue::closed(Part::new(flash, LAYOUT.queue))));
+    queue.get_mut().open().map_err(|_| "the queue cannot be mounted")?;
+    Ok(queue)
+}
+
+fn waiting(queue: &SharedQueue) -> Result<u32, &'static str> {
+    Ok(queue.try_lock().map_err(|_| "the queue is in use")?.stats().waiting)
 }
 
 fn report_sizes() {

@@ -123,6 +123,11 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
         match result {
             Ok(()) => {
                 patience.reset();
+                if state.plan.deep_sleep {
+                    // A radio that is cut off in the middle of its work draws current through the sleep.
+                    link.camera.disconnect();
+                    link.radio.off().await;
+                }
                 state.idle.signal(());
                 let left_ms = report_due_ms.saturating_sub(Instant::now().as_millis());
                 select(Timer::after_millis(left_ms), state.queued.wait()).await;

@@ -18,7 +18,7 @@ use wildcam_virt::{
 
 use crate::choose::choose;
 
-/// How long an app may take to feed the watchdog, unless QEMU is told otherwise (`opt/wildcam/watchdog-ms`).
+/// How long an app may take to feed the watchdog, unless the option `watchdog-ms` says otherwise.
 const WATCHDOG_MS: u32 = 30_000;
 
 /// Whether every segment lies in the app's RAM, and the entry in one of them.
@@ -34,8 +34,7 @@ fn fits(image: &Image) -> bool {
 }
 
 fn watchdog_ms() -> u32 {
-    let mut text = [0; 12];
-    config::read("watchdog-ms", &mut text).and_then(|text| text.trim().parse().ok()).unwrap_or(WATCHDOG_MS)
+    config::read("watchdog-ms").and_then(|text| text.parse().ok()).unwrap_or(WATCHDOG_MS)
 }
 
 #[unsafe(no_mangle)]
