@@ -65,7 +65,7 @@ fn one_board_gets_firmware_and_an_identity_and_keeps_both() {
     let at = changed.len() - 150_000;
     let path = field.dir.project().join("target/firmware/wildcam-esp32c3-full.bin");
     changed.truncate(BOARD.layout().slots[0].offset as usize);
-    changed.extend(crate::boards::app_image(BOARD, 2));
+    changed.extend(crate::firmware::app_image(BOARD, 2));
     assert!(at < changed.len());
     std::fs::write(path, &changed).unwrap();
     field.flash(&[&board], &[]).expect_code(0);
