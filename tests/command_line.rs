@@ -37,11 +37,16 @@ fn what_a_test_started_ends_with_it() {
     let mut shell = folder.command("/bin/sh");
     shell.args(["-c", "sleep 600 & exec sleep 600"]);
     let running = folder.start(shell);
-    while folder.processes().len() < 2 {
+    // A process that is about to become another program has no environment for a moment, and cannot be told as ours.
+    let sleeps = |process: &u32| {
+        std::fs::read_to_string(format!("/proc/{process}/comm")).is_ok_and(|name| name.trim() == "sleep")
+    };
+    let mut processes = folder.processes();
+    while processes.len() < 2 || !processes.iter().all(sleeps) {
         std::thread::sleep(std::time::Duration::from_millis(5));
+        processes = folder.processes();
     }
-    assert!(folder.processes().contains(&running.id()));
-    let processes = folder.processes();
+    assert!(processes.contains(&running.id()));
     drop(running);
     drop(folder);
     for process in processes {

@@ -206,9 +206,8 @@ pub fn open(file: &[u8], passphrase: &Secret) -> Result<Kit, Error> {
     let sealed = part(&mut rest, file.len())?;
     let head: Head = serde_json::from_slice(head_bytes).map_err(|_| Error::Malformed("its head is no JSON of ours"))?;
     let salt = from_hexadecimal(&head.salt).ok_or(Error::Malformed("the salt"))?;
-    let nonce: [u8; 24] = from_hexadecimal(&head.nonce)
-        .and_then(|nonce| nonce.try_into().ok())
-        .ok_or(Error::Malformed("the nonce"))?;
+    let nonce: [u8; 24] =
+        from_hexadecimal(&head.nonce).and_then(|nonce| nonce.try_into().ok()).ok_or(Error::Malformed("the nonce"))?;
     let cipher = XChaCha20Poly1305::new((&*key(passphrase, &salt)?).into());
     let plain = cipher
         .decrypt(&XNonce::from(nonce), Payload { msg: sealed, aad: head_bytes })
@@ -287,7 +286,10 @@ mod tests {
         assert_eq!(back.cameras[0].token.expose(), "the-token-itself");
         assert_eq!(back.cameras[0].passphrase.as_ref().unwrap().expose(), "hunter2hunter2");
         assert!(matches!(open(&file, &Secret::new("another passphrase".into())), Err(Error::Sealed)));
-        assert!(matches!(seal(&back_kit(&file, &key), &Secret::new("short".into()), &Random::seeded(1)), Err(Error::Weak)));
+        assert!(matches!(
+            seal(&back_kit(&file, &key), &Secret::new("short".into()), &Random::seeded(1)),
+            Err(Error::Weak)
+        ));
     }
 
     fn back_kit(file: &[u8], key: &Secret) -> Kit {

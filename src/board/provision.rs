@@ -198,9 +198,15 @@ impl Registry {
     /// # Errors
     /// When another wildcam has it, or it is damaged.
     pub fn open(state: &Path) -> Result<Self, journal::Error> {
-        std::fs::create_dir_all(state)
-            .map_err(|source| journal::Error::File { action: "create", path: state.to_owned(), source })?;
-        Ok(Self { cameras: Log::open(&state.join(CAMERAS_FILE))?, waiting: Log::open(&state.join(REGISTRATIONS_FILE))? })
+        std::fs::create_dir_all(state).map_err(|source| journal::Error::File {
+            action: "create",
+            path: state.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            cameras: Log::open(&state.join(CAMERAS_FILE))?,
+            waiting: Log::open(&state.join(REGISTRATIONS_FILE))?,
+        })
     }
 
     /// Records a camera that was flashed; a key that is new waits to be registered.

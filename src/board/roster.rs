@@ -111,7 +111,10 @@ pub fn parse(text: &str) -> Result<Vec<Line>, Error> {
     let heads = fields(head, number)?;
     for column in &heads {
         if !COLUMNS.contains(&column.as_str()) {
-            return Err(wrong(number, format!("there is no column {column:?}; the columns are {}", COLUMNS.join(", "))));
+            return Err(wrong(
+                number,
+                format!("there is no column {column:?}; the columns are {}", COLUMNS.join(", ")),
+            ));
         }
     }
     let column = |name: &str| heads.iter().position(|head| head == name);

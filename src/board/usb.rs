@@ -5,8 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use serialport::UsbPortInfo;
 use serialport::SerialPortType;
+pub use serialport::UsbPortInfo;
 
 /// A serial port that a board may be on.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -33,7 +33,21 @@ impl Context {
     /// Where this project keeps what wildcam must remember: labs, drills, journals.
     #[must_use]
     pub fn state_folder(&self) -> PathBuf {
-        self.project.clone().unwrap_or_default().join(".wildcam")
+        self.project_folder().join(".wildcam")
+    }
+
+    /// The folder that holds wildcam.toml, or would.
+    #[must_use]
+    pub fn project_folder(&self) -> PathBuf {
+        self.project.clone().unwrap_or_default()
+    }
+
+    /// Where a program of this machine lies, if it is in the search path.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Option<PathBuf> {
+        let paths = std::env::var_os("PATH").unwrap_or_default();
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        std::env::split_paths(&paths).map(|folder| folder.join(&name)).find(|path| path.is_file())
     }
 
     /// The path of this program, for starting parts of the lab.

@@ -167,7 +167,8 @@ async fn run_scenario(arguments: &RunArguments, context: &Context) -> CommandRes
         context.ui.status("Bringing up a lab of three clouds for this drill ...");
         let folder = state.join("drills").join(&run).join("lab");
         let executable = context.executable()?;
-        let lab = launch::launch(&arguments.spec.spec(), &folder, &executable, Life::Tied, &context.interrupt).await?;
+        let spec = arguments.spec.spec(context)?;
+        let lab = launch::launch(&spec, &folder, &executable, Life::Tied, &context.interrupt).await?;
         let results = run_in(&lab, &experiment, &run, context).await;
         context.ui.status("Taking the lab down ...");
         lab.down().await;

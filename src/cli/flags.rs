@@ -1,6 +1,38 @@
 //! Groups of flags that several commands take.
 
-use crate::{lab::spec::Spec, project::Period};
+use std::{path::Path, str::FromStr};
+
+use super::{CommandError, Context, Kind};
+use crate::{
+    board::Board,
+    lab::spec::{Boards, Spec},
+    project::Period,
+};
+
+/// The emulator of a board of `-M virt`.
+const EMULATOR: &str = "qemu-system-riscv32";
+/// More machines than this are more than a laptop carries.
+const MOST_BOARDS: u16 = 16;
+
+/// How many emulated boards: `qemu-virt:3`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct EmulatedBoards(u16);
+
+impl FromStr for EmulatedBoards {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (board, count) = text.split_once(':').unwrap_or((text, "1"));
+        let board: Board = board.parse().map_err(|error: crate::board::UnknownBoard| error.to_string())?;
+        if board != Board::QemuVirt {
+            return Err(format!("{board} is no emulated board; the emulated board is qemu-virt"));
+        }
+        match count.parse() {
+            Ok(count @ 1..=MOST_BOARDS) => Ok(Self(count)),
+            _ => Err(format!("the count is a number from 1 to {MOST_BOARDS}, as in qemu-virt:3")),
+        }
+    }
+}
 
 /// What a lab consists of.
 #[derive(clap::Args)]
@@ -23,6 +55,9 @@ pub(super) struct SpecArguments {
     /// How often each camera takes a picture (0s: never)
     #[arg(long, value_name = "TIME", default_value = "500ms")]
     upload_every: Period,
+    /// Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it
+    #[arg(long, value_name = "BOARD:N")]
+    boards: Option<EmulatedBoards>,
     /// The delay between two clouds, one way
     #[arg(long, value_name = "TIME", default_value = "75ms")]
     between_clouds: Period,
@@ -33,13 +68,50 @@ pub(super) struct SpecArguments {
 
 impl SpecArguments {
     /// The lab that these arguments describe.
-    pub(super) fn spec(&self) -> Spec {
+    ///
+    /// # Errors
+    /// When emulated boards are asked for and the emulator or their firmware is missing.
+    pub(super) fn spec(&self, context: &Context) -> Result<Spec, CommandError> {
         let mut spec = Spec::three_clouds(self.regions, self.zones, self.replicas);
         spec.copies = self.copies;
         spec.cameras.count = self.cameras;
         spec.cameras.upload_every_ms = self.upload_every.as_millis();
         spec.delays.between_clouds_ms = self.between_clouds.as_millis();
         spec.seed = self.seed;
-        spec
+        spec.boards = self.boards.map(|boards| emulated(boards.0, context)).transpose()?;
+        Ok(spec)
+    }
+}
+
+/// Emulated boards with the firmware that lies in target/firmware.
+pub(super) fn emulated(count: u16, context: &Context) -> Result<Boards, CommandError> {
+    let qemu = context.program(EMULATOR).ok_or_else(|| {
+        CommandError::new(Kind::Failed, format!("{EMULATOR} is not installed, and emulated boards need it"))
+            .next_step("apt-get install qemu-system-misc")
+    })?;
+    let folder = context.project_folder().join("target").join("firmware");
+    let file = |end: &str| {
+        let path = folder.join(format!("wildcam-{}-{end}.bin", Board::QemuVirt));
+        if path.is_file() { Ok(path) } else { Err(missing(&path)) }
+    };
+    Ok(Boards { count, qemu, boot: file("boot")?, firmware: file("full")? })
+}
+
+fn missing(path: &Path) -> CommandError {
+    CommandError::new(Kind::Failed, format!("{} is not there", path.display()))
+        .next_step(format!("wildcam build --board {}", Board::QemuVirt))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulated_boards_are_named_and_counted() {
+        assert_eq!("qemu-virt:3".parse(), Ok(EmulatedBoards(3)));
+        assert_eq!("qemu-virt".parse(), Ok(EmulatedBoards(1)));
+        for wrong in ["qemu-virt:0", "qemu-virt:17", "qemu-virt:x", "esp32c3:1", "arduino", ""] {
+            assert!(wrong.parse::<EmulatedBoards>().is_err(), "{wrong}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::{CommandError, CommandResult, Context, Kind};
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Start here", &["quickstart", "init", "doctor"]),
     ("In the field", &["flash", "monitor", "detections", "status"]),
-    ("In CI and on servers", &["plan", "deploy", "drift", "gateway"]),
+    ("In CI and on servers", &["build", "plan", "deploy", "drift", "gateway"]),
     ("When things fail, and before they do", &["drill", "lab"]),
 ];
 
@@ -87,7 +87,7 @@ mod tests {
         for name in &names {
             assert!(root.find_subcommand(name).is_some(), "{name}");
         }
-        assert!(names.len() <= 13);
+        assert!(names.len() <= 15);
         names.sort_unstable();
         let count = names.len();
         names.dedup();

@@ -25,7 +25,8 @@ pub(super) struct Arguments {
 enum Action {
     /// Bring the lab up; it stays up until `wildcam lab down`
     #[command(after_help = "Examples:\n  wildcam lab up\n  wildcam lab up --cameras 50 --upload-every 2s\n  \
-                            wildcam lab up --zones 2 --copies 2")]
+                            wildcam lab up --zones 2 --copies 2\n  \
+                            wildcam lab up --boards qemu-virt:3 --cameras 0")]
     Up(UpArguments),
     /// Take the lab down; its logs stay
     Down,
@@ -75,7 +76,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
 }
 
 async fn bring_up(up: &UpArguments, context: &Context, folder: &std::path::Path) -> CommandResult {
-    let spec = up.spec.spec();
+    let spec = up.spec.spec(context)?;
     context.ui.status("Bringing up three clouds on this machine ...");
     let executable = context.executable()?;
     let lab = launch::launch(&spec, folder, &executable, Life::Detached, &context.interrupt).await?;

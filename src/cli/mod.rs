@@ -2,6 +2,7 @@
 
 mod adopt;
 mod applying;
+mod build;
 mod ci;
 mod completions;
 mod context;
@@ -102,6 +103,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Write what was deployed as Terraform or CloudFormation: an exit that works
     Eject(eject::Arguments),
+    /// Compile the cameras' firmware
+    Build(build::Arguments),
     /// Put firmware and an identity on every board that is plugged in
     Flash(flash::Arguments),
     /// Put prebuilt firmware, tokens and endpoint lists into one file, before leaving
@@ -190,6 +193,7 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Adopt(arguments) => context.block_on(adopt::run(&arguments, &context)),
         Command::State(arguments) => context.block_on(state::run(&arguments, &context)),
         Command::Eject(arguments) => context.block_on(eject::run(&arguments, &context)),
+        Command::Build(arguments) => context.block_on(build::run(&arguments, &context)),
         Command::Flash(arguments) => context.block_on(flash::run(&arguments, &context)),
         Command::Pack(arguments) => context.block_on(pack::run(&arguments, &context)),
         Command::Monitor(arguments) => context.block_on(monitor::run(&arguments, &context)),

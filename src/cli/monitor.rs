@@ -138,7 +138,7 @@ fn show(event: &Event, several: bool, context: &Context) {
                 let place = place.as_deref().map(|place| format!(" at {place}")).unwrap_or_default();
                 context.ui.result(format_args!("{mark}    {address:#010x} {function}{place}"));
             }
-                        context.ui.json(&HeardLine { port, text, frames: frames.iter().map(frame_line).collect() });
+            context.ui.json(&HeardLine { port, text, frames: frames.iter().map(frame_line).collect() });
         }
     }
 }

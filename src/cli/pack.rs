@@ -113,7 +113,13 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         boards.join(", ")
     ));
     context.ui.status(format_args!("next, in the field: wildcam flash --pack {}", arguments.output.display()));
-    context.ui.json(&PackLine { file: &arguments.output, bytes: file.len(), cameras: count, boards, expires_s: until_s });
+    context.ui.json(&PackLine {
+        file: &arguments.output,
+        bytes: file.len(),
+        cameras: count,
+        boards,
+        expires_s: until_s,
+    });
     Ok(())
 }
 

@@ -26,6 +26,8 @@ enum Part {
     Dns,
     Controller,
     Cameras,
+    Board,
+    Machine,
 }
 
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
@@ -45,6 +47,8 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         Part::Dns => parts::dns(config, surroundings).await?,
         Part::Controller => parts::controller(config, surroundings).await?,
         Part::Cameras => parts::cameras(config, surroundings).await?,
+        Part::Board => parts::board(config, &context.executable()?, surroundings).await?,
+        Part::Machine => parts::machine(config)?,
     }
     Ok(())
 }

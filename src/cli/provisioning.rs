@@ -38,9 +38,8 @@ pub(super) fn secret(reference: &SecretRef, context: &Context) -> Result<Secret,
 
 /// Reads a roster.
 pub(super) fn read_roster(path: &Path) -> Result<Vec<Line>, CommandError> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        CommandError::new(Kind::Usage, format!("{} cannot be read", path.display())).because(error)
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::new(Kind::Usage, format!("{} cannot be read", path.display())).because(error))?;
     roster::parse(&text).map_err(|error| {
         CommandError::new(Kind::Usage, format!("{} is no roster", path.display()))
             .because(error)
@@ -74,8 +73,11 @@ impl Fleet {
         };
         let in_lab = |name: &str| lab.as_ref().map(|lab| lab.join(name)).filter(|path| path.is_file());
         let authority = authority.map(Path::to_owned).or_else(|| in_lab(AUTHORITY_FILE)).ok_or_else(|| {
-            CommandError::new(Kind::Usage, "cameras need the certificate of the authority that vouches for the gateways")
-                .next_step("--authority FILE (PEM)")
+            CommandError::new(
+                Kind::Usage,
+                "cameras need the certificate of the authority that vouches for the gateways",
+            )
+            .next_step("--authority FILE (PEM)")
         })?;
         let authority = read(&authority)?;
         let authority = String::from_utf8_lossy(&authority);

@@ -1,8 +1,11 @@
 //! Request bodies, held once and bounded: each by its own limit, all together by the memory of the gateway.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, io::Read, sync::Arc, time::Duration};
 
-use axum::{body::Body, http::HeaderMap, http::StatusCode, http::header};
+use axum::{
+    body::Body,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
@@ -68,6 +71,28 @@ pub(super) async fn read(
             Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, ProblemKind::TooBusy, "the body did not arrive in time")
                 .retry_after(1))
         }
+    }
+}
+
+/// The body as it was before its `Content-Encoding`, at most `limit` bytes of it.
+pub(super) fn decoded<'b>(headers: &HeaderMap, body: &'b [u8], limit: usize) -> Result<Cow<'b, [u8]>, Refusal> {
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(Cow::Borrowed(body)),
+        Some(b"deflate") => {
+            let mut decoded = Vec::new();
+            // One byte beyond the limit tells what is too large from what just fits.
+            let beyond = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+            flate2::read::ZlibDecoder::new(body)
+                .take(beyond)
+                .read_to_end(&mut decoded)
+                .map_err(|_| Refusal::malformed("the body is not what its Content-Encoding says"))?;
+            if decoded.len() > limit { Err(too_large(limit)) } else { Ok(Cow::Owned(decoded)) }
+        }
+        Some(_) => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ProblemKind::Malformed,
+            "the Content-Encoding is neither identity nor deflate",
+        )),
     }
 }
 

@@ -15,8 +15,9 @@ use axum::{
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 use wildcam_core::{
+    camera::{BATCH_MAX_BYTES, BATCH_MAX_EVENTS},
     cose,
-    wire::{CameraId, ProblemKind, Registration, Status, keys},
+    wire::{CameraId, Event, ProblemKind, Registration, Status, keys},
 };
 
 use super::{
@@ -78,26 +79,56 @@ pub(super) async fn status(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response<Body>, Refusal> {
-    let id = in_path(&id)?;
-    let (parts, content) = request.into_parts();
-    body::declared(&parts.headers, REPORT_MAX_BYTES)?;
-    let camera = gateway.camera(&parts).await?;
-    if camera != id {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, ProblemKind::Signature, "another camera signed this"));
-    }
-    let time = gateway.settings.body_timeout;
-    let held = body::read(&parts.headers, content, REPORT_MAX_BYTES, &gateway.memory, time).await?;
-    body::check_digest(&parts.headers, &held.bytes)?;
-    let status: Status = serde_json::from_slice(&held.bytes)
+    let (camera, content) = gateway.report(&id, request, REPORT_MAX_BYTES).await?;
+    let status: Status = serde_json::from_slice(&content)
         .map_err(|error| Refusal::malformed(&format!("the body is no status report: {error}")))?;
     if status.camera != camera {
         return Err(Refusal::malformed("the report names another camera than the one that signed"));
     }
     // Written anew: a report of ours is one line, whatever line ends the camera put into its JSON.
     let line = serde_json::to_string(&status).unwrap_or_default();
-    gateway.reports.add(gateway.clock.unix_ms(), &line);
+    gateway.reports.add(gateway.clock.unix_ms(), "status", &line);
     gateway.heard(&camera, Some(line)).await;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Takes events whose pictures follow. They are kept as reports are: a detection is stored when its picture is.
+pub(super) async fn events(
+    State(gateway): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
+    let (camera, content) = gateway.report(&id, request, BATCH_MAX_BYTES).await?;
+    let events: Vec<Event> = serde_json::from_slice(&content)
+        .map_err(|error| Refusal::malformed(&format!("the body is no array of events: {error}")))?;
+    if events.len() > BATCH_MAX_EVENTS {
+        return Err(Refusal::too_large(&format!("a batch has at most {BATCH_MAX_EVENTS} events")));
+    }
+    if events.iter().any(|event| event.camera != camera) {
+        return Err(Refusal::malformed("an event names another camera than the one that signed"));
+    }
+    let now_ms = gateway.clock.unix_ms();
+    for event in &events {
+        gateway.reports.add(now_ms, "event", &serde_json::to_string(event).unwrap_or_default());
+    }
+    gateway.heard(&camera, None).await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl Gateway {
+    /// The signer and the content of what a camera says of itself, at most `limit` bytes before and after decoding.
+    async fn report(&self, id: &str, request: Request, limit: usize) -> Result<(CameraId, Vec<u8>), Refusal> {
+        let id = in_path(id)?;
+        let (parts, content) = request.into_parts();
+        body::declared(&parts.headers, limit)?;
+        let camera = self.camera(&parts).await?;
+        if camera != id {
+            return Err(Refusal::new(StatusCode::FORBIDDEN, ProblemKind::Signature, "another camera signed this"));
+        }
+        let held = body::read(&parts.headers, content, limit, &self.memory, self.settings.body_timeout).await?;
+        body::check_digest(&parts.headers, &held.bytes)?;
+        Ok((camera, body::decoded(&parts.headers, &held.bytes, limit)?.into_owned()))
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -20,9 +20,10 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    pub(super) fn add(&self, received_ms: u64, status: &str) {
+    /// Adds one line: `what` is `status` or `event`, and `json` says it.
+    pub(super) fn add(&self, received_ms: u64, what: &str, json: &str) {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = format!("{{\"received_ms\":{received_ms},\"status\":{status}}}\n");
+        let line = format!("{{\"received_ms\":{received_ms},\"{what}\":{json}}}\n");
         if lines.len() + line.len() > MAX_BYTES {
             let cut = lines[lines.len() / 2..].find('\n').map_or(lines.len(), |at| lines.len() / 2 + at + 1);
             lines.drain(..cut);

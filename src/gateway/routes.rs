@@ -25,6 +25,7 @@ pub(super) fn router(gateway: Shared) -> Router {
         .route("/api/cameras", get(listing::cameras))
         .route("/api/cameras/register", post(cameras::register))
         .route("/api/cameras/{id}/status", post(cameras::status))
+        .route("/api/cameras/{id}/events", post(cameras::events))
         .route("/api/cameras/{id}/desired", get(cameras::desired))
         .route("/api/releases/{*path}", get(objects::release))
         .route("/api/detections", get(listing::detections).post(uploads::post))

@@ -81,7 +81,7 @@ impl LabEnvironment {
     /// When the lab's files cannot be read.
     pub async fn settle(&mut self, interrupt: &CancellationToken) -> Result<(), drill::Error> {
         let until = tokio::time::Instant::now() + SETTLE_WITHIN;
-        let sending = self.file.spec.cameras.count > 0 && self.file.spec.cameras.upload_every_ms > 0;
+        let sending = self.senders();
         while tokio::time::Instant::now() < until && !interrupt.is_cancelled() {
             let lines = self.read()?;
             self.kept.extend(lines);
@@ -96,12 +96,19 @@ impl LabEnvironment {
                 .collect();
             cameras.sort_unstable();
             cameras.dedup();
-            if routed && (!sending || cameras.len() >= usize::from(self.file.spec.cameras.count)) {
+            if routed && cameras.len() >= sending {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(())
+    }
+
+    /// How many cameras send pictures: the virtual ones, unless they were told not to, and the emulated boards.
+    fn senders(&self) -> usize {
+        let spec = &self.file.spec;
+        let cameras = if spec.cameras.upload_every_ms > 0 { spec.cameras.count } else { 0 };
+        usize::from(cameras) + spec.boards.as_ref().map_or(0, |boards| usize::from(boards.count))
     }
 
     fn read(&mut self) -> Result<Vec<Line>, drill::Error> {
@@ -152,7 +159,8 @@ impl Environment for LabEnvironment {
                 .map(|cloud| CloudFacts { name: cloud.name.clone(), weight: cloud.weight })
                 .collect(),
             copies: spec.copies,
-            cameras: usize::from(spec.cameras.count),
+            cameras: usize::from(spec.cameras.count)
+                + spec.boards.as_ref().map_or(0, |boards| usize::from(boards.count)),
             upload_every_ms: spec.cameras.upload_every_ms,
             report_every_ms: spec.cameras.report_every_ms,
             watch: Watch {

@@ -1,6 +1,7 @@
 //! The lab: three small clouds on one machine, with real processes, real TLS, real S3, and links that can be broken.
 
 pub mod authority;
+pub mod boards;
 pub mod cameras;
 pub mod child;
 pub mod control;

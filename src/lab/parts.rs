@@ -14,7 +14,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, cameras,
+    Error,
+    boards::{self, BoardPart},
+    cameras,
     dns::{self, DnsConfig, DnsServer},
     proxy::{self, Proxy},
     remote::{self, LabFile},
@@ -178,4 +180,21 @@ pub async fn cameras(config: &Path, around: Surroundings) -> Result<(), Error> {
     let endpoints =
         std::fs::read(&part.endpoints).map_err(|source| Error::File { path: part.endpoints.clone(), source })?;
     cameras::run(part, Arc::clone(&tls), &endpoints, around.clock, around.stop).await
+}
+
+/// Runs an emulated board.
+///
+/// # Errors
+/// When its files cannot be used, or the emulator cannot be started.
+pub async fn board(config: &Path, executable: &Path, around: Surroundings) -> Result<(), Error> {
+    let part: BoardPart = read(config)?;
+    boards::run(&part, executable, &around.clock, &around.stop).await
+}
+
+/// Becomes the emulator of a board.
+///
+/// # Errors
+/// When the configuration cannot be read, or the emulator cannot be started.
+pub fn machine(config: &Path) -> Result<(), Error> {
+    boards::become_machine(&read(config)?)
 }

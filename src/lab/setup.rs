@@ -1,6 +1,8 @@
 //! Everything that is decided and written before the first process of a lab starts: ports, authority, keys, credentials,
 //! and one configuration for each part.
 
+mod fleet;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -10,7 +12,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use wildcam_core::wire::CameraId;
 
 use super::{
     Error,
@@ -24,11 +25,11 @@ use crate::{
     clock::{Clock, Random},
     journal::atomic,
     project::Secret,
-    release::{
-        self, FileSigner, Role, Signer,
-        documents::{Scope, Token, endpoint, seal_endpoints},
-    },
+    release::{FileSigner, Role},
 };
+
+pub use fleet::CamerasPart;
+use fleet::Fleet;
 
 /// The bucket of every store of the lab.
 pub const BUCKET: &str = "wildcam";
@@ -141,34 +142,11 @@ pub struct ControllerPart {
     pub events: PathBuf,
 }
 
-/// The configuration of the virtual cameras.
-#[derive(Serialize, Deserialize)]
-pub struct CamerasPart {
-    /// The authority of the lab.
-    pub authority: PathBuf,
-    /// The signed list of endpoints.
-    pub endpoints: PathBuf,
-    /// The fleet's online public key, in hexadecimal.
-    pub online_key: String,
-    /// The cameras: name and enrolment token.
-    pub cameras: Vec<(String, String)>,
-    /// How often each takes a picture; 0 for never.
-    pub upload_every_ms: u64,
-    /// How often each says how it is.
-    pub report_every_ms: u64,
-    /// Where they keep their flash.
-    pub folder: PathBuf,
-    /// Where they note what they did.
-    pub events: PathBuf,
-    /// The seed of their pictures.
-    pub seed: u64,
-}
-
-/// Where the cameras and the controller note what they see.
+/// Where the cameras, the controller and the emulated boards note what they see.
 #[must_use]
-pub fn events(folder: &Path) -> [PathBuf; 2] {
+pub fn events(folder: &Path) -> [PathBuf; 3] {
     let events = folder.join("events");
-    [events.join("cameras.jsonl"), events.join("controller.jsonl")]
+    [events.join("cameras.jsonl"), events.join("controller.jsonl"), events.join("boards.jsonl")]
 }
 
 struct Setup<'a> {
@@ -184,7 +162,7 @@ struct Setup<'a> {
 /// # Errors
 /// When a file cannot be written, or no port is free.
 pub async fn prepare(spec: &Spec, folder: &Path, clock: &Clock, random: &Random) -> Result<Prepared, Error> {
-    for name in ["parts", "secrets", "events", "gateways", "cameras", "tls", OPERATOR, "controller"] {
+    for name in ["parts", "secrets", "events", "gateways", "cameras", "boards", "tls", OPERATOR, "controller"] {
         let path = folder.join(name);
         std::fs::create_dir_all(&path).map_err(|source| Error::File { path, source })?;
     }
@@ -219,12 +197,15 @@ impl Setup<'_> {
         let dns = self.dns(&dns_token)?;
         write(&self.folder.join(OPERATOR).join("wildcam.toml"), self.project(None, None).as_bytes())?;
         let controller = self.controller(&dns_token)?;
-        let cameras = self.cameras(signer, clock).await?;
+        let fleet = Fleet::prepare(&self, signer, clock).await?;
         let links = LinkControl::new(proxy_tokens, self.usual_latencies());
         stores.append(&mut proxies);
         let mut recipes = vec![stores, vec![dns], gateways, vec![controller]];
         if self.spec.cameras.count > 0 {
-            recipes.push(vec![cameras]);
+            recipes.push(vec![fleet.cameras().await?]);
+        }
+        if let Some(boards) = &self.spec.boards {
+            recipes.push(fleet.boards(boards).await?);
         }
         let token = Secret::new(self.token());
         Ok(Prepared { layout: self.layout, recipes, links, token })
@@ -425,50 +406,6 @@ impl Setup<'_> {
         };
         let arguments = self.part("controller", "controller", &part)?;
         Ok(Recipe { name: "controller".into(), cloud: None, arguments, ready_port: None })
-    }
-
-    async fn cameras(&self, signer: &FileSigner, clock: &Clock) -> Result<Recipe, Error> {
-        let signing = |error: release::Error| Error::part("signing documents for the cameras")(error.into());
-        let now_s = clock.unix_s();
-        let until_s = now_s + VALID.as_secs();
-        let mut endpoints = Vec::new();
-        // A camera holds eight endpoints: first one gateway of each cloud, then the second of each, and so on.
-        let most = self.layout.clouds.iter().map(|cloud| cloud.gateways.len()).max().unwrap_or(0);
-        for index in 0..most {
-            for cloud in &self.layout.clouds {
-                if let Some(gateway) = cloud.gateways.get(index)
-                    && endpoints.len() < wildcam_core::cose::MAX_ENDPOINTS
-                {
-                    let weight = u16::try_from(cloud.weight).unwrap_or(u16::MAX);
-                    let name = format!("{}/{}", cloud.name, gateway.name);
-                    endpoints
-                        .push(endpoint(&name, "127.0.0.1", gateway.entry_port, weight, PUBLIC_NAME).map_err(signing)?);
-                }
-            }
-        }
-        let document = seal_endpoints(signer, 1, now_s, until_s, &endpoints).await.map_err(signing)?;
-        let path = self.folder.join("endpoints.cose");
-        write(&path, &document)?;
-        let mut cameras = Vec::new();
-        for number in 1..=self.spec.cameras.count {
-            let name = format!("cam-{number:03}");
-            let camera = CameraId::new(&name).map_err(|_| Error::Unknown(format!("camera {name}")))?;
-            let token = Token { scope: Scope::Enrol { camera }, expires_s: now_s + 3600 };
-            cameras.push((name, token.issue(signer, now_s).await.map_err(signing)?));
-        }
-        let part = CamerasPart {
-            authority: self.folder.join(AUTHORITY_FILE),
-            endpoints: path,
-            online_key: crate::drill::loss::hexadecimal(signer.public_key().as_bytes()),
-            cameras,
-            upload_every_ms: self.spec.cameras.upload_every_ms,
-            report_every_ms: self.spec.cameras.report_every_ms,
-            folder: self.folder.join("cameras"),
-            events: events(self.folder)[0].clone(),
-            seed: self.spec.seed,
-        };
-        let arguments = self.part("cameras", "cameras", &part)?;
-        Ok(Recipe { name: "cameras".into(), cloud: None, arguments, ready_port: None })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a lab consists of: a tree of cloud, region, zone and replica, and the distances between its parts.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// A lab, before anything is started.
@@ -11,6 +13,9 @@ pub struct Spec {
     pub copies: u8,
     /// The virtual cameras.
     pub cameras: Cameras,
+    /// The emulated boards, if there are any.
+    #[serde(default)]
+    pub boards: Option<Boards>,
     /// One-way delays of the links.
     pub delays: Delays,
     /// How the controller watches.
@@ -59,6 +64,19 @@ pub struct Cameras {
     pub report_every_ms: u64,
 }
 
+/// Emulated boards: the real firmware in QEMU.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boards {
+    /// How many.
+    pub count: u16,
+    /// The emulator.
+    pub qemu: PathBuf,
+    /// What the first flash chip of each holds: the boot stage.
+    pub boot: PathBuf,
+    /// What the second holds: the firmware, as `wildcam build` made it.
+    pub firmware: PathBuf,
+}
+
 /// One-way delays, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delays {
@@ -95,6 +113,7 @@ impl Spec {
             clouds: vec![cloud("a", 40), cloud("b", 30), cloud("c", 30)],
             copies: 2,
             cameras: Cameras { count: 20, upload_every_ms: 500, report_every_ms: 500 },
+            boards: None,
             // As between continents: 150 ms there and back.
             delays: Delays { between_clouds_ms: 75, outside_ms: 10 },
             watch: Watch { interval_ms: 1_000, timeout_ms: 5_000, failures: 3, error_rate: 0.05 },

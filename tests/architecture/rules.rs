@@ -22,7 +22,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("traffic", &["data", "release"]),
     ("gateway", &["data", "release"]),
     ("drill", &["traffic", "data", "replicate", "release"]),
-    ("lab", &["gateway", "drill", "traffic", "data", "release"]),
+    ("lab", &["board", "gateway", "drill", "traffic", "data", "release"]),
 ];
 
 /// These do the work: they may use the ground floor and `cloud`, and nothing of the process around them.

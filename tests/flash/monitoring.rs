@@ -104,7 +104,8 @@ fn a_port_that_comes_back_is_heard_again_and_addresses_are_told() {
     let mut stream = speaker.speak();
     stream.write_all(b"again\n").unwrap();
     let output = running.finish(LIMIT).expect_code(0);
-    let line = output.json_lines().into_iter().find(|line| line["text"].as_str().is_some_and(|text| text.contains("panic")));
+    let line =
+        output.json_lines().into_iter().find(|line| line["text"].as_str().is_some_and(|text| text.contains("panic")));
     let frames = line.unwrap()["frames"].clone();
     assert_eq!(frames[0]["address"], address, "{frames}");
     assert!(frames[0]["function"].as_str().is_some_and(|name| name.contains("wildcam")), "{frames}");

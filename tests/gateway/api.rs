@@ -17,7 +17,10 @@ use wildcam::{
 use wildcam_core::{
     cose::{self, TimeBody},
     httpsig::digest,
-    wire::keys::{self, Part},
+    wire::{
+        CameraId, Event,
+        keys::{self, Part},
+    },
 };
 
 use crate::support::{Camera, MULTIPART, Served, Wanted, content, jpeg, kind, multipart};
@@ -341,6 +344,51 @@ async fn reports_are_taken_and_batched() {
     assert_eq!(line["status"]["uptime_s"], 2);
     let cameras: serde_json::Value = served.read("/api/cameras").await.json().await.unwrap();
     assert_eq!(cameras["cameras"][0]["status"]["boot_cause"], "power-on");
+}
+
+#[tokio::test]
+async fn events_are_told_before_their_pictures_and_may_be_compressed() {
+    let wanted = Wanted {
+        change: Box::new(|settings| settings.report_every = std::time::Duration::from_millis(50)),
+        ..Wanted::default()
+    };
+    let served = Served::start(wanted).await;
+    let camera = Camera::enrolled("one", &served).await;
+    let events: Vec<Event> = (0..4).map(|number| camera.event(number, b"a picture")).collect();
+    let body = serde_json::to_vec(&events).unwrap();
+    let mut compressed = vec![0; body.len()];
+    let length = wildcam_core::deflate::compress(&body, &mut compressed).unwrap();
+    compressed.truncate(length);
+    let coding = |name: &str| [("content-encoding", name.to_owned())];
+    let path = "/api/cameras/one/events";
+    let sent = camera.sign("POST", path, &coding("deflate"), compressed.clone()).send(&served).await;
+    assert_eq!(sent.status(), 204);
+    assert_eq!(camera.sign("POST", path, &[], body.clone()).send(&served).await.status(), 204);
+
+    let other = camera.sign("POST", "/api/cameras/two/events", &[], body.clone()).send(&served).await;
+    assert_eq!(other.status(), 403);
+    let plain = camera.sign("POST", path, &coding("deflate"), body.clone()).send(&served).await;
+    assert_eq!(kind(plain).await, (400, "malformed".to_owned()));
+    let unknown = camera.sign("POST", path, &coding("br"), body.clone()).send(&served).await;
+    assert_eq!(kind(unknown).await, (415, "malformed".to_owned()));
+    let mut bomb = vec![0; 4096];
+    let length = wildcam_core::deflate::compress(&[b' '; 32 * 1024], &mut bomb).unwrap();
+    let refused = camera.sign("POST", path, &coding("deflate"), bomb[..length].to_vec()).send(&served).await;
+    assert_eq!(kind(refused).await, (413, "too-large".to_owned()));
+    let mut foreign = events.clone();
+    foreign[2].camera = CameraId::new("two").unwrap();
+    let refused = camera.sign("POST", path, &[], serde_json::to_vec(&foreign).unwrap()).send(&served).await;
+    assert_eq!(kind(refused).await, (400, "malformed".to_owned()));
+
+    served.until(async || served.stores[0].keys().await.iter().any(|key| key.starts_with("reports/"))).await;
+    let mut ulids = Vec::new();
+    for key in served.stores[0].keys().await.into_iter().filter(|key| key.starts_with("reports/")) {
+        let text = String::from_utf8(content(&served.stores[0], &key).await).unwrap();
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        ulids.extend(lines.map(|line| line["event"]["ulid"].as_str().unwrap().to_owned()));
+    }
+    assert!(events.iter().all(|event| ulids.contains(&event.ulid.to_string())), "{ulids:?}");
+    assert!(served.stores[0].detections().await.is_empty(), "an event alone is no detection");
 }
 
 #[tokio::test]

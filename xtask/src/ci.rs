@@ -3,13 +3,13 @@
 use std::process::Command;
 
 use crate::{
-    binary, generated, machine, peers, program, static_build,
+    binary, firmware, generated, machine, peers, program, static_build,
     steps::{self, Outcome, Step},
     targets, terminal,
     workspace::Workspace,
 };
 
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     Step { name: "format", about: "rustfmt has nothing to change", work: format },
     Step { name: "completions", about: "completions/ is fresh", work: generated::check_completions },
     Step { name: "clippy", about: "no warning in any target", work: clippy },
@@ -23,6 +23,7 @@ const STEPS: [Step; 14] = [
     Step { name: "deny", about: "licences, sources and bans of the dependencies", work: deny },
     Step { name: "windows", about: "the binary compiles for Windows", work: targets::windows },
     Step { name: "release", about: "size and start-up of the release binary", work: binary::release },
+    Step { name: "firmware", about: "the boards' firmware, and esptool on it", work: firmware::firmware },
     Step { name: "static", about: "the static program of the gateway's image, for its tests", work: static_program },
     Step { name: "doctests", about: "the examples in the documentation", work: doctests },
     Step { name: "core", about: "the camera's crate with its power-cut flash and its seeded bugs", work: core },

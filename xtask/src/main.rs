@@ -3,6 +3,7 @@
 mod bench;
 mod binary;
 mod ci;
+mod firmware;
 mod generated;
 mod machine;
 mod peers;

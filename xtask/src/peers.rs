@@ -42,8 +42,8 @@ pub(crate) struct Peer {
 
 mod list;
 
-pub(crate) use list::DENY;
 use list::PEERS;
+pub(crate) use list::{DENY, ESPTOOL};
 
 /// Installs everything that is missing.
 ///

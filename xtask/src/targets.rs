@@ -88,6 +88,15 @@ fn sysroot(rustc: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
 }
 
+/// Sees to it that there is a compiler for a bare-metal target; in a CI run one is installed.
+///
+/// # Errors
+///
+/// What to install.
+pub(crate) fn prepare(target: &str) -> Result<(), String> {
+    Toolchain::find(target, "core,alloc").map(|_| ())
+}
+
 /// Builds the crates of the device for bare metal. With the library's sources only `core` is built, so a dependency that
 /// wants an allocator fails too.
 ///

@@ -9,14 +9,20 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod boot;
 pub mod camera;
 pub mod checksum;
 pub mod cose;
+pub mod deflate;
 pub mod flash;
 pub mod http;
 pub mod httpsig;
 pub mod identity;
+pub mod image;
+pub mod launch;
 pub mod layout;
 pub mod link;
 pub mod queue;
+pub mod sensor;
+pub mod settings;
 pub mod wire;

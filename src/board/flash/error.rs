@@ -114,7 +114,9 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The flash already holds an identity, and it may not be lost.
-    #[error("{board} is the camera {camera}: a new identity loses its key, its counters and the pictures that wait in it")]
+    #[error(
+        "{board} is the camera {camera}: a new identity loses its key, its counters and the pictures that wait in it"
+    )]
     Identity {
         /// The board.
         board: String,
@@ -164,7 +166,9 @@ impl Error {
             Self::Link { .. } => "use a shorter cable or --baud 115200, and run the same command".to_owned(),
             Self::Vanished { .. } => "plug it in again and run the same command: it goes on where it was".to_owned(),
             Self::Exchanged { .. } => "keep the boards on their ports, and run the same command".to_owned(),
-            Self::Verify { .. } => "run the same command; if it fails again, the flash chip is worn or broken".to_owned(),
+            Self::Verify { .. } => {
+                "run the same command; if it fails again, the flash chip is worn or broken".to_owned()
+            }
             Self::WrongChip { .. } => "choose the port with --port, or the firmware with --board".to_owned(),
             Self::TooSmall { .. } => "use a board with more flash".to_owned(),
             Self::Image { .. } | Self::File { .. } => "wildcam build --board BOARD".to_owned(),

@@ -191,7 +191,9 @@ impl Firmware {
         let board = Board::ALL.into_iter().find(|board| chip_id(*board) == app.chip_id);
         let board = board.ok_or_else(|| refused(&format!("it is for {}", chip_name(app.chip_id))))?;
         if app.build_id.is_empty() {
-            return Err(refused("it does not say which version it is; an image of somebody else is given with --image"));
+            return Err(refused(
+                "it does not say which version it is; an image of somebody else is given with --image",
+            ));
         }
         let layout = board.layout();
         if app_bytes.len() > layout.slots[0].bytes as usize {
@@ -237,11 +239,7 @@ impl Firmware {
         if app.chip_id == 0xffff || espflash::target::Chip::try_from(app.chip_id).is_err() {
             return Err(refused(&format!("it is for {}, which no loader knows", chip_name(app.chip_id))));
         }
-        let parts = if merged {
-            pages(&bytes)
-        } else {
-            vec![Part::new("app", FOREIGN_APP_AT, &bytes)]
-        };
+        let parts = if merged { pages(&bytes) } else { vec![Part::new("app", FOREIGN_APP_AT, &bytes)] };
         Ok(Self {
             path: path.to_owned(),
             chip_id: app.chip_id,

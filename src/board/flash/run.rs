@@ -170,10 +170,7 @@ impl Run<'_> {
     }
 
     /// Does something with the board; when the link fails, does it again over a slower one.
-    fn retrying<T>(
-        &mut self,
-        mut work: impl FnMut(&mut dyn Device) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn retrying<T>(&mut self, mut work: impl FnMut(&mut dyn Device) -> Result<T, Error>) -> Result<T, Error> {
         loop {
             match work(self.job.found.device.as_mut()) {
                 Err(error) if error.may_pass() => {

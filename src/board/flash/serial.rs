@@ -134,10 +134,7 @@ impl SerialDevice {
         }
     }
 
-    fn with<T>(
-        &mut self,
-        work: impl FnOnce(&mut Connection) -> Result<T, espflash::Error>,
-    ) -> Result<T, Error> {
+    fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T, espflash::Error>) -> Result<T, Error> {
         let Some(flasher) = self.flasher.as_mut() else {
             let board = self.description.name();
             return Err(Error::Vanished { board, port: self.description.port.clone() });

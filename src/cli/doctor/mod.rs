@@ -110,7 +110,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     loopback(&mut findings);
     open_files(&mut findings);
     findings.push(clock(context.clock.unix_s()));
-    findings.push(chaos_toolkit());
+    findings.push(chaos_toolkit(context));
     show(context, &findings)
 }
 
@@ -315,10 +315,8 @@ fn is_alive(_: u32) -> bool {
     true
 }
 
-fn chaos_toolkit() -> Finding {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let program = format!("chaos{}", std::env::consts::EXE_SUFFIX);
-    match std::env::split_paths(&paths).map(|dir| dir.join(&program)).find(|path| path.is_file()) {
+fn chaos_toolkit(context: &Context) -> Finding {
+    match context.program("chaos") {
         Some(path) => Finding::good("chaos toolkit", format!("{} (optional)", path.display())),
         None => Finding::good("chaos toolkit", "not installed (optional: chaos validate checks experiment files)"),
     }

@@ -64,7 +64,8 @@ pub(super) fn open_pack(path: &Path, key: &SecretRef, context: &Context) -> Resu
 
 /// The names that boards have got, with the boards' addresses.
 fn used(context: &Context) -> Result<BTreeMap<String, String>, CommandError> {
-    let cameras = provision::cameras(&context.state_folder()).map_err(|error| CommandError::of(Kind::Failed, &error))?;
+    let cameras =
+        provision::cameras(&context.state_folder()).map_err(|error| CommandError::of(Kind::Failed, &error))?;
     Ok(cameras.into_values().map(|camera| (camera.id, camera.mac)).collect())
 }
 
@@ -81,8 +82,7 @@ pub(super) async fn provisions(
     found: &[Found],
     context: &Context,
 ) -> Result<Vec<Option<Provision>>, CommandError> {
-    let wanted: Vec<&Found> =
-        found.iter().filter(|board| arguments.new_identity || board.held.is_none()).collect();
+    let wanted: Vec<&Found> = found.iter().filter(|board| arguments.new_identity || board.held.is_none()).collect();
     if wanted.is_empty() {
         return Ok(found.iter().map(|_| None).collect());
     }
@@ -98,8 +98,7 @@ pub(super) async fn provisions(
             (roster::assign(&roster, &macs, &used).into_iter().map(Option::<&Line>::cloned).collect(), None)
         }
         (None, path) => {
-            let fleet =
-                Fleet::open(arguments.authority.as_deref(), arguments.endpoints.as_deref(), context).await?;
+            let fleet = Fleet::open(arguments.authority.as_deref(), arguments.endpoints.as_deref(), context).await?;
             let lines = match path {
                 Some(path) => {
                     let roster = read_roster(path)?;
@@ -125,7 +124,8 @@ pub(super) async fn provisions(
             (None, None) => continue,
         };
         let held = board.held.as_ref();
-        let may_replace = held.is_some_and(|held| arguments.allow_data_loss.iter().any(|name| name == held.camera.as_str()));
+        let may_replace =
+            held.is_some_and(|held| arguments.allow_data_loss.iter().any(|name| name == held.camera.as_str()));
         let replaces = arguments.new_identity && held.is_some();
         let provision = Provision { assignment, trust: Arc::clone(&trust), replaces, may_replace };
         made.insert(description.mac.clone(), provision);

@@ -206,7 +206,11 @@ impl Source {
         let firmware = |path: &PathBuf| Firmware::open(path).map(Arc::new).map_err(|error| failure(&error));
         let image = |path: &PathBuf| Firmware::foreign(path).map(Arc::new).map_err(|error| failure(&error));
         Ok(Self {
-            pack: arguments.pack.as_ref().map(|path| making::open_pack(path, &arguments.pack_key, context)).transpose()?,
+            pack: arguments
+                .pack
+                .as_ref()
+                .map(|path| making::open_pack(path, &arguments.pack_key, context))
+                .transpose()?,
             image: arguments.image.as_ref().map(image).transpose()?,
             firmware: arguments.firmware.as_ref().map(firmware).transpose()?,
             built: Mutex::default(),

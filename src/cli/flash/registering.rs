@@ -50,17 +50,15 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     let http = client::http(authority.as_deref()).map_err(|error| CommandError::of(Kind::Failed, &error))?;
     let fleet = match &arguments.pack {
         Some(_) => None,
-        None => Some(
-            Fleet::open(arguments.authority.as_deref(), arguments.endpoints.as_deref(), context).await?,
-        ),
+        None => Some(Fleet::open(arguments.authority.as_deref(), arguments.endpoints.as_deref(), context).await?),
     };
-    let pack =
-        arguments.pack.as_ref().map(|path| making::open_pack(path, &arguments.pack_key, context)).transpose()?;
+    let pack = arguments.pack.as_ref().map(|path| making::open_pack(path, &arguments.pack_key, context)).transpose()?;
     for (camera, public_key) in &waiting {
         let token = match (&fleet, &pack) {
             (Some(fleet), _) => {
-                let id = wildcam_core::wire::CameraId::new(camera)
-                    .map_err(|error| CommandError::new(Kind::Failed, format!("{camera:?} is no camera id")).because(error))?;
+                let id = wildcam_core::wire::CameraId::new(camera).map_err(|error| {
+                    CommandError::new(Kind::Failed, format!("{camera:?} is no camera id")).because(error)
+                })?;
                 fleet.token(&id, context.clock.unix_s()).await?.0
             }
             (None, Some(pack)) => {

@@ -402,7 +402,7 @@ impl<'q> Planner<'q> {
         let state = self.question.state;
         let ours =
             Owner { project: state.project.clone(), environment: state.environment.clone(), address: address.clone() };
-        let realm = realm(Some(resource.provider), &address.cloud);
+        let realm = realm(self.provider_of(&address.cloud), &address.cloud);
         let twin = owners.get(&(realm, &*live.kind, &*live.region, &*live.id));
         let owner = twin.map(|twin| Owner { address: (*twin).clone(), ..ours.clone() }).or_else(|| live.owner.clone());
         if let Some(owner) = owner.as_ref().filter(|owner| **owner != ours) {

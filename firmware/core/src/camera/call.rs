@@ -27,12 +27,16 @@ const SLOWEST_BYTES_PER_S: u64 = 2048;
 /// choice would stay there for ever.
 const KEEP_MS: u64 = 120_000;
 
+/// The coding of a body that was compressed (RFC 9110, section 8.4.1.2).
+pub(super) const DEFLATE: &str = "deflate";
+
 /// A request but for what each attempt makes anew.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Call<'a> {
     pub(super) method: &'static str,
     pub(super) path: &'a str,
     pub(super) content_type: &'a str,
+    pub(super) content_encoding: &'a str,
     pub(super) authorization: &'a str,
     pub(super) if_none_match: &'a str,
     pub(super) upload: Option<Upload<'a>>,
@@ -181,6 +185,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
             port: endpoint.port,
             headers: &[
                 ("Content-Type", call.content_type),
+                ("Content-Encoding", call.content_encoding),
                 ("Authorization", call.authorization),
                 ("If-None-Match", call.if_none_match),
                 ("Content-Digest", digest),

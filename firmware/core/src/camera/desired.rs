@@ -115,13 +115,13 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         Ok(Desired::Endpoints { seq: self.link.seq(), changed, document })
     }
 
-    fn path(&self, what: &str) -> Result<Text<96>, Error> {
+    pub(super) fn path(&self, what: &str) -> Result<Text<96>, Error> {
         let mut path = Text::new();
         write!(path, "/api/cameras/{}/{what}", self.id).map_err(|_| Error::Request)?;
         Ok(path)
     }
 
-    fn unexpected(&self, response: &Response) -> Error {
+    pub(super) fn unexpected(&self, response: &Response) -> Error {
         match response.status {
             400.. => Error::Refused { status: response.status, kind: self.problem(response) },
             _ => Error::Answer,

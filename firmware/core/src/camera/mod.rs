@@ -9,6 +9,7 @@
 //! multipart body, and two dialling futures while it connects. Checking a signed document takes 4 KB of stack for a
 //! moment.
 
+mod announce;
 mod call;
 mod desired;
 mod multipart;
@@ -19,6 +20,7 @@ use core::fmt;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
+pub use announce::{BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Batch};
 pub use desired::{Desired, Enrolled};
 pub use outbox::{Item, Outbox};
 pub use upload::{Outcome, UploadError};

@@ -1,0 +1,158 @@
+//! Motion or the timer wakes; a picture is taken, looked at and queued.
+
+use core::fmt::Debug;
+
+use embassy_futures::select::{Either, select};
+use embassy_time::Instant;
+use sha2::{Digest as _, Sha256};
+use wildcam_core::{
+    queue::{self, Header, ItemId},
+    wire::{EVENT_MAX_BYTES, Event, Image, Priority, Sha256Hex, Ulid, clipped, json},
+};
+
+use crate::{
+    board::{Board, BootCause, PictureSource, Power, Wake},
+    boards::Chosen,
+    description, infer,
+    random::Random,
+    state::State,
+};
+
+/// Bytes of a picture that are in RAM at a time.
+const CHUNK: usize = 1024;
+
+/// Why a picture did not come into the queue.
+#[derive(Debug)]
+#[allow(dead_code, reason = "read by Debug, in a line of the log")]
+enum Error<E, F> {
+    Eye(E),
+    /// The source gave another length than it said.
+    Length,
+    Event,
+    Queue(queue::Error<F>),
+}
+
+/// Takes pictures for ever.
+pub(crate) async fn run(
+    state: &'static State,
+    mut eye: <Chosen as Board>::Eye,
+    mut power: <Chosen as Board>::Power,
+    random: Random,
+) -> ! {
+    state.battery_mv.set(power.battery_mv());
+    // A chip that motion woke has its picture to take before all else.
+    if state.cause == BootCause::Motion {
+        picture(state, &mut eye, random, Wake::Motion).await;
+    } else if state.cause == BootCause::Timer {
+        picture(state, &mut eye, random, Wake::Timer).await;
+    }
+    let every_ms = state.plan.picture_every_ms;
+    let far_ms = if every_ms == 0 { 24 * 3_600_000 } else { every_ms };
+    let mut due_ms = Instant::now().as_millis() + far_ms;
+    loop {
+        let left_ms = due_ms.saturating_sub(Instant::now().as_millis());
+        let wake = match select(power.wait(left_ms), state.idle.wait()).await {
+            Either::First(wake) => wake,
+            Either::Second(()) if state.plan.deep_sleep => {
+                eye.off().await;
+                log::info!("sleep: {left_ms} ms");
+                power.sleep(left_ms).await
+            }
+            Either::Second(()) => continue,
+        };
+        state.battery_mv.set(power.battery_mv());
+        if wake == Wake::Timer {
+            due_ms += far_ms;
+            if every_ms == 0 {
+                continue;
+            }
+        }
+        picture(state, &mut eye, random, wake).await;
+    }
+}
+
+async fn picture(state: &State, eye: &mut impl PictureSource, random: Random, wake: Wake) {
+    match take(state, eye, random, wake).await {
+        Ok((ulid, sha256)) => log::info!("captured {ulid} {}", Hexadecimal(&sha256)),
+        Err(error) => log::warn!("no picture: {error:?}"),
+    }
+    state.queued.signal(());
+}
+
+async fn take<E: PictureSource>(
+    state: &State,
+    eye: &mut E,
+    random: Random,
+    wake: Wake,
+) -> Result<(Ulid, [u8; 32]), Error<E::Error, impl Debug + use<E>>> {
+    let bytes = eye.capture().await.map_err(Error::Eye)?;
+    let taken_at_ms = state.unix_ms();
+    let seen = infer::look().await;
+    let mut chunk = [0; CHUNK];
+    let mut hasher = Sha256::new();
+    eye.rewind().map_err(Error::Eye)?;
+    let mut left = bytes as usize;
+    while left > 0 {
+        let room = left.min(CHUNK);
+        let n = eye.read(&mut chunk[..room]).await.map_err(Error::Eye)?;
+        if n == 0 || n > room {
+            return Err(Error::Length);
+        }
+        hasher.update(&chunk[..n]);
+        left -= n;
+    }
+    let sha256: [u8; 32] = hasher.finalize().into();
+    let ulid = Ulid::new(taken_at_ms, random.u128());
+    let (trigger, priority) = match wake {
+        Wake::Motion => ("motion", Priority::Normal),
+        Wake::Timer => ("timelapse", Priority::Low),
+    };
+    let event = Event {
+        ulid,
+        camera: state.camera.clone(),
+        taken_at_ms,
+        trigger: clipped(trigger),
+        priority,
+        species: seen.species,
+        confidence: seen.confidence,
+        place: None,
+        model: Some(seen.model),
+        firmware: clipped(description::VERSION),
+        image: Image { sha256: Sha256Hex(sha256), bytes, media_type: clipped("image/jpeg") },
+    };
+    let mut metadata = [0; EVENT_MAX_BYTES];
+    let length = json::to_slice(&event, &mut metadata).map_err(|_| Error::Event)?;
+    let header = Header {
+        id: ItemId(ulid.bits()),
+        priority: priority.into(),
+        kind: 0,
+        species: 0,
+        taken_at_ms,
+        body_bytes: bytes,
+        sha256,
+    };
+    eye.rewind().map_err(Error::Eye)?;
+    let mut queue = state.queue.lock().await;
+    let mut writer = queue.begin(&header, &metadata[..length]).map_err(Error::Queue)?;
+    let mut left = bytes as usize;
+    while left > 0 {
+        let room = left.min(CHUNK);
+        let n = eye.read(&mut chunk[..room]).await.map_err(Error::Eye)?;
+        if n == 0 || n > room {
+            return Err(Error::Length);
+        }
+        writer.write(&chunk[..n]).map_err(Error::Queue)?;
+        left -= n;
+    }
+    writer.commit().map_err(Error::Queue)?;
+    Ok((ulid, sha256))
+}
+
+/// Bytes as hexadecimal text.
+pub(crate) struct Hexadecimal<'b>(pub(crate) &'b [u8]);
+
+impl core::fmt::Display for Hexadecimal<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

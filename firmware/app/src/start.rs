@@ -1,0 +1,208 @@
+//! From the parts of a board to running tasks.
+
+use core::cell::{Cell, RefCell};
+
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use embassy_executor::Spawner;
+use embassy_net::{Config, Runner, Stack, StackResources};
+use embassy_sync::{mutex::Mutex, signal::Signal};
+use embassy_time::Timer;
+use static_cell::{ConstStaticCell, StaticCell};
+use wildcam_core::{
+    boot,
+    camera::Settings as CameraSettings,
+    cose::{self, Endpoints, MAX_DOCUMENT},
+    flash::Part,
+    identity::Identity,
+    queue::Queue,
+    settings::Settings,
+};
+
+use crate::{
+    board::{Board, Fault, Parts, Power as _},
+    boards::Chosen,
+    capture, console, description, marks,
+    random::Random,
+    state::{DeviceTimer, Flash, LAYOUT, Pictures, State},
+    tls::{CONNECTIONS, Dialer, Slot},
+    uplink::{self, Link, Uplink},
+    watch, who,
+};
+
+/// DHCP and DNS besides the connections.
+const SOCKETS: usize = CONNECTIONS + 2;
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, <Chosen as Board>::Network>) {
+    runner.run().await
+}
+
+#[embassy_executor::task]
+async fn linking(state: &'static State, link: Link) {
+    let task = uplink::run(state, link);
+    marks::print("task-uplink", size_of_val(&task));
+    task.await
+}
+
+#[embassy_executor::task]
+async fn watching(state: &'static State) {
+    watch::run(state).await
+}
+
+/// Runs the camera on the parts of its board.
+pub(crate) async fn run(spawner: Spawner, parts: Parts<Chosen>) -> ! {
+    console::start();
+    let cause = parts.power.boot_cause();
+    log::info!("start: board={} firmware={} cause={}", Chosen::NAME, description::VERSION, cause.word());
+    match begin(spawner, parts) {
+        Ok((state, eye, power, random)) => {
+            let task = capture::run(state, eye, power, random);
+            marks::print("task-capture", size_of_val(&task));
+            task.await
+        }
+        Err(why) => {
+            log::error!("not started: {why}");
+            // A cable can still mend it; a reset would only do the same again.
+            loop {
+                Chosen::feed();
+                Timer::after_secs(1).await;
+            }
+        }
+    }
+}
+
+type Begun = (&'static State, <Chosen as Board>::Eye, <Chosen as Board>::Power, Random);
+
+fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> {
+    static FLASH: StaticCell<RefCell<Flash>> = StaticCell::new();
+    static STATE: StaticCell<State> = StaticCell::new();
+    let Parts { flash, network: card, radio, eye, mut entropy, power, sealing_key } = parts;
+    let random = Random::seed(&mut entropy);
+    let flash: &'static RefCell<Flash> = FLASH.init(RefCell::new(flash));
+
+    let boot = boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
+    let fault = boot.and_then(|entry| {
+        log::info!(
+            "slot: {} state={:?} attempts={} reason={}",
+            entry.slot.letter(),
+            entry.state,
+            entry.attempts,
+            entry.reason.word()
+        );
+        Chosen::fault(entry.slot)
+    });
+    match fault {
+        Some(Fault::Panic) => panic!("the rehearsed panic of this slot"),
+        Some(Fault::Hang) => loop {
+            core::hint::spin_loop();
+        },
+        Some(Fault::Silent) | None => {}
+    }
+
+    let identity = who::load(flash, sealing_key, random).map_err(|error| {
+        log::error!("identity: {error}");
+        "the camera has no identity; `wildcam flash` gives it one"
+    })?;
+    let cause = power.boot_cause();
+    let mut settings = Settings::mount(Part::new(flash, LAYOUT.settings)).map_err(|_| "the settings cannot be read")?;
+    let boot_count = settings.count_boot(cause as u8).map_err(|_| "the start cannot be counted")?;
+    let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms);
+    let queue: Pictures = Queue::mount(Part::new(flash, LAYOUT.queue)).map_err(|_| "the queue cannot be mounted")?;
+    log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), queue.stats().waiting);
+
+    let (endpoints, endpoints_seq, trusted) = endpoints(&identity, &mut settings)?;
+    let state: &'static State = STATE.init(State {
+        camera: identity.camera.clone(),
+        flash,
+        queue: Mutex::new(queue),
+        settings: RefCell::new(settings),
+        plan: Chosen::plan(),
+        cause,
+        boot,
+        epoch_ms: Cell::new(0),
+        battery_mv: Cell::new(None),
+        checked_in: Cell::new(false),
+        queued: Signal::new(),
+        idle: Signal::new(),
+    });
+    state.set_unix_ms(unix_ms);
+
+    let stack = connect(spawner, card, random)?;
+    spawner.spawn(watching(state).map_err(|_| "a task has no room")?);
+    if fault != Some(Fault::Silent) {
+        let settings = CameraSettings {
+            camera: identity.camera.clone(),
+            key: SigningKey::from_bytes(&identity.key),
+            trusted,
+            endpoints,
+            endpoints_seq,
+            boot_count,
+            unix_ms: state.unix_ms(),
+        };
+        let camera = camera(settings, stack, &identity, random);
+        let link = Link { camera, radio, stack, wifi: identity.wifi, token: identity.token, random };
+        spawner.spawn(linking(state, link).map_err(|_| "a task has no room")?);
+    }
+    report_sizes();
+    Ok((state, eye, power, random))
+}
+
+/// The list that was kept last if it is valid and newer, else that of the identity.
+fn endpoints(
+    identity: &Identity<'_>,
+    settings: &mut Settings<Part<'static, Flash>>,
+) -> Result<(Endpoints, u64, VerifyingKey), &'static str> {
+    let trusted = VerifyingKey::from_bytes(&identity.trusted).map_err(|_| "the fleet's key is no key")?;
+    let read = |bytes: &[u8]| {
+        let document = cose::verify(bytes, &trusted).ok()?;
+        Some((Endpoints::from_document(&document).ok()?, document.seq))
+    };
+    let mut buffer = [0; MAX_DOCUMENT];
+    let kept = settings.endpoints(&mut buffer).ok().flatten().and_then(read);
+    let given = read(identity.endpoints);
+    let newer = match (kept, given) {
+        (Some(kept), Some(given)) if given.1 > kept.1 => given,
+        (Some(one), _) | (None, Some(one)) => one,
+        (None, None) => return Err("the identity has no valid endpoint list"),
+    };
+    Ok((newer.0, newer.1, trusted))
+}
+
+fn connect(
+    spawner: Spawner,
+    card: <Chosen as Board>::Network,
+    random: Random,
+) -> Result<Stack<'static>, &'static str> {
+    static RESOURCES: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
+    let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
+    let (stack, runner) = embassy_net::new(card, config, RESOURCES.take(), random.u64());
+    spawner.spawn(network(runner).map_err(|_| "a task has no room")?);
+    Ok(stack)
+}
+
+struct Slots([Slot; CONNECTIONS]);
+
+// SAFETY: one thread runs everything, and a slot guards its buffers by itself.
+unsafe impl Sync for Slots {}
+
+static SLOTS: Slots = Slots([const { Slot::new() }; CONNECTIONS]);
+
+fn camera(
+    settings: CameraSettings,
+    stack: Stack<'static>,
+    identity: &Identity<'static>,
+    random: Random,
+) -> &'static mut Uplink {
+    static CAMERA: StaticCell<Uplink> = StaticCell::new();
+    let dialer = Dialer::new(stack, &SLOTS.0, identity.authority, random);
+    CAMERA.init_with(|| Uplink::new(settings, dialer, DeviceTimer, random))
+}
+
+fn report_sizes() {
+    marks::print("queue", size_of::<Pictures>());
+    marks::print("link", size_of::<Uplink>());
+    marks::print("connections", size_of::<[Slot; CONNECTIONS]>());
+    marks::print("network", size_of::<StackResources<SOCKETS>>());
+    marks::print("identity", wildcam_core::identity::MAX_RECORD);
+    marks::print_stack();
+}

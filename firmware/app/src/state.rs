@@ -1,0 +1,89 @@
+//! What the tasks share.
+
+use core::cell::{Cell, RefCell};
+
+use embassy_sync::{blocking_mutex::raw::NoopRawMutex, mutex::Mutex, signal::Signal};
+use embassy_time::{Instant, Timer};
+use wildcam_core::{
+    boot::Entry,
+    flash::Part,
+    layout::Layout,
+    queue::{LOG_SECTORS, Queue},
+    settings::Settings,
+    wire::CameraId,
+};
+
+use crate::{
+    board::{Board, BootCause},
+    boards::Chosen,
+    plan::Plan,
+};
+
+/// Where things lie in this board's flash.
+pub(crate) const LAYOUT: Layout = match Layout::of(Chosen::FLASH_BYTES) {
+    Some(layout) => layout,
+    None => panic!("the flash of the board is too small"),
+};
+
+/// Pictures that can wait.
+const ITEMS: usize = 256;
+const SECTORS: usize = LAYOUT.queue.bytes as usize / wildcam_core::layout::SECTOR_BYTES as usize - LOG_SECTORS;
+
+/// The flash of the board.
+pub(crate) type Flash = <Chosen as Board>::Flash;
+/// The queue in its part of the flash.
+pub(crate) type Pictures = Queue<Part<'static, Flash>, ITEMS, SECTORS>;
+
+/// What the tasks share. All run in one thread.
+pub(crate) struct State {
+    /// Who the camera is.
+    pub(crate) camera: CameraId,
+    /// The whole flash; its parts are borrowed for single operations.
+    pub(crate) flash: &'static RefCell<Flash>,
+    /// What waits.
+    pub(crate) queue: Mutex<NoopRawMutex, Pictures>,
+    /// What is kept between starts.
+    pub(crate) settings: RefCell<Settings<Part<'static, Flash>>>,
+    /// How often things happen.
+    pub(crate) plan: Plan,
+    /// Why the machine started.
+    pub(crate) cause: BootCause,
+    /// What the boot stage decided; `None` when none started this program.
+    pub(crate) boot: Option<Entry>,
+    /// Unix time at the start of the program, as far as it is known.
+    pub(crate) epoch_ms: Cell<u64>,
+    /// The battery when it was last measured.
+    pub(crate) battery_mv: Cell<Option<u16>>,
+    /// Whether a gateway took a report since the start.
+    pub(crate) checked_in: Cell<bool>,
+    /// Something was put into the queue.
+    pub(crate) queued: Signal<NoopRawMutex, ()>,
+    /// Nothing is left to send.
+    pub(crate) idle: Signal<NoopRawMutex, ()>,
+}
+
+impl State {
+    /// What the time is, as far as it is known.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.epoch_ms.get() + Instant::now().as_millis()
+    }
+
+    /// Sets the time.
+    pub(crate) fn set_unix_ms(&self, unix_ms: u64) {
+        self.epoch_ms.set(unix_ms.saturating_sub(Instant::now().as_millis()));
+    }
+}
+
+/// Embassy's time as the camera's logic takes it.
+#[derive(Clone, Copy)]
+pub(crate) struct DeviceTimer;
+
+impl wildcam_core::link::Timer for DeviceTimer {
+    fn now_ms(&self) -> u64 {
+        Instant::now().as_millis()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        Timer::after_millis(ms).await;
+    }
+}

@@ -1,0 +1,293 @@
+//! The way to the fleet: enrol once, report, learn what is wanted, and send what waits.
+
+use embassy_futures::select::select;
+use embassy_net::Stack;
+use embassy_time::{Duration, Instant, Timer, with_timeout};
+use wildcam_core::{
+    boot,
+    camera::{Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
+    identity::Wifi,
+    link::ConnectError,
+    queue::{self, Filter, ItemId},
+    wire::{QueueStatus, Status, Ulid, clipped},
+};
+
+use crate::{
+    board::{Board, Radio},
+    boards::Chosen,
+    capture::Hexadecimal,
+    description, marks,
+    random::Random,
+    state::{DeviceTimer, LAYOUT, Pictures, State},
+    tls::{self, CONNECTIONS, Dialer},
+};
+
+/// The camera's side of the gateway API on this board.
+pub(crate) type Uplink = Camera<Dialer, DeviceTimer, Random, CONNECTIONS>;
+
+const JOIN: Duration = Duration::from_secs(30);
+/// The first wait after a failure; it doubles up to the longest, and half of it is jitter.
+const FIRST_WAIT_MS: u64 = 500;
+const LONGEST_WAIT_MS: u64 = 60_000;
+/// How often the time is kept in flash at most.
+const KEEP_TIME_MS: u64 = 600_000;
+
+type FlashError = <Pictures as Fails>::Error;
+
+/// Names the error of the queue's flash.
+trait Fails {
+    type Error: core::fmt::Debug;
+}
+
+impl<F: embedded_storage::nor_flash::NorFlash, const I: usize, const S: usize> Fails for queue::Queue<F, I, S> {
+    type Error = F::Error;
+}
+
+/// The queue as the uploader sees it; it remembers what it offered last.
+struct Waiting<'s> {
+    state: &'s State,
+    offered: Option<(Ulid, [u8; 32])>,
+}
+
+impl Outbox for Waiting<'_> {
+    type Error = queue::Error<FlashError>;
+
+    async fn peek(&mut self, event: &mut [u8]) -> Result<Option<Item>, Self::Error> {
+        let mut queue = self.state.queue.lock().await;
+        let Some(item) = queue.next(&Filter::all())? else { return Ok(None) };
+        let event_bytes = queue.read_metadata(item.header.id, event)?;
+        let ulid = Ulid::from_bits(item.header.id.0);
+        self.offered = Some((ulid, item.header.sha256));
+        Ok(Some(Item { ulid, event_bytes, image_bytes: item.header.body_bytes, sha256: item.header.sha256 }))
+    }
+
+    async fn read(&mut self, ulid: Ulid, offset: u32, out: &mut [u8]) -> Result<usize, Self::Error> {
+        self.state.queue.lock().await.read_body(ItemId(ulid.bits()), offset, out)
+    }
+
+    async fn remove(&mut self, ulid: Ulid) -> Result<(), Self::Error> {
+        self.state.queue.lock().await.remove(ItemId(ulid.bits()))
+    }
+}
+
+/// The wait after a failure.
+struct Patience {
+    wait_ms: u64,
+    random: Random,
+}
+
+impl Patience {
+    fn reset(&mut self) {
+        self.wait_ms = FIRST_WAIT_MS;
+    }
+
+    /// Waits longer each time, or as long as the link says.
+    async fn wait(&mut self, error: &Error) {
+        let ms = match error {
+            Error::Connect(ConnectError::AllOpen { retry_in_ms }) => (*retry_in_ms).clamp(100, LONGEST_WAIT_MS),
+            _ => self.wait_ms / 2 + self.random.u64() % (self.wait_ms / 2 + 1),
+        };
+        self.wait_ms = (self.wait_ms * 2).min(LONGEST_WAIT_MS);
+        Timer::after_millis(ms).await;
+    }
+}
+
+/// What the link needs beside what all tasks share.
+pub(crate) struct Link {
+    /// The camera's side of the API.
+    pub(crate) camera: &'static mut Uplink,
+    /// What brings the network up.
+    pub(crate) radio: <Chosen as Board>::Radio,
+    /// TCP/IP.
+    pub(crate) stack: Stack<'static>,
+    /// The network to join.
+    pub(crate) wifi: Option<Wifi<'static>>,
+    /// What lets the camera register.
+    pub(crate) token: &'static str,
+    /// For jitter.
+    pub(crate) random: Random,
+}
+
+/// Talks to the fleet for ever.
+pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
+    let mut patience = Patience { wait_ms: FIRST_WAIT_MS, random: link.random };
+    let mut report_due_ms = 0;
+    let mut kept_ms = 0;
+    loop {
+        if let Err(error) = join(&mut link).await {
+            log::warn!("no network: {error:?}");
+            patience.wait(&Error::Connect(ConnectError::Failed)).await;
+            continue;
+        }
+        let result = round(state, &mut link, &mut report_due_ms, &mut kept_ms).await;
+        match result {
+            Ok(()) => {
+                patience.reset();
+                state.idle.signal(());
+                let left_ms = report_due_ms.saturating_sub(Instant::now().as_millis());
+                select(Timer::after_millis(left_ms), state.queued.wait()).await;
+            }
+            Err(error) => {
+                log::info!("not sent: {error:?}");
+                patience.wait(&error).await;
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+#[allow(dead_code, reason = "read by Debug, in a line of the log")]
+enum NoNetwork<E> {
+    Radio(E),
+    Late,
+}
+
+async fn join(link: &mut Link) -> Result<(), NoNetwork<<<Chosen as Board>::Radio as Radio>::Error>> {
+    if link.stack.is_link_up() && link.stack.is_config_up() {
+        return Ok(());
+    }
+    with_timeout(JOIN, link.radio.join(link.wifi)).await.map_err(|_| NoNetwork::Late)?.map_err(NoNetwork::Radio)?;
+    with_timeout(JOIN, link.stack.wait_config_up()).await.map_err(|_| NoNetwork::Late)?;
+    if let Some(config) = link.stack.config_v4() {
+        log::info!("network: address={}", config.address.address());
+    }
+    Ok(())
+}
+
+/// Enrols if need be, reports if it is time, and sends all that waits.
+async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms: &mut u64) -> Result<(), Error> {
+    let camera = &mut *link.camera;
+    if !state.settings.borrow().counters().enrolled {
+        let enrolled = camera.enrol(link.token).await?;
+        log::info!("enrolled: {enrolled:?}");
+        agree(state, camera);
+        if let Err(error) = state.settings.borrow_mut().set_enrolled() {
+            log::warn!("settings: {error}");
+        }
+    }
+    loop {
+        let now_ms = Instant::now().as_millis();
+        if *report_due_ms <= now_ms {
+            report(state, camera).await?;
+            agree(state, camera);
+            *report_due_ms = now_ms + state.plan.report_every_ms;
+            check_in(state);
+            if *kept_ms == 0 || now_ms - *kept_ms >= KEEP_TIME_MS {
+                *kept_ms = now_ms.max(1);
+                if let Err(error) = state.settings.borrow_mut().set_time(state.unix_ms()) {
+                    log::warn!("settings: {error}");
+                }
+            }
+            learn(state, camera).await?;
+        }
+        if !send(state, camera).await? {
+            return Ok(());
+        }
+    }
+}
+
+/// A gateway took a signed request, so it agrees with the time.
+fn agree(state: &State, camera: &Uplink) {
+    let unix_ms = camera.unix_ms();
+    state.set_unix_ms(unix_ms);
+    tls::set_time(unix_ms);
+}
+
+async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
+    let stats = state.queue.lock().await.stats();
+    let status = Status {
+        camera: state.camera.clone(),
+        sent_at_ms: camera.unix_ms(),
+        uptime_s: u32::try_from(Instant::now().as_secs()).unwrap_or(u32::MAX),
+        boot_cause: clipped(cause(state)),
+        queue: QueueStatus { waiting: stats.waiting, bytes: stats.waiting_bytes, evicted: stats.evicted },
+        link: camera.link().status(),
+        battery_mv: state.battery_mv.get(),
+        firmware: clipped(description::VERSION),
+    };
+    camera.report_status(&status).await?;
+    log::info!(
+        "reported: waiting={} free_sectors={} damaged={} refused={}",
+        stats.waiting,
+        stats.free_sectors,
+        stats.damaged,
+        stats.refused
+    );
+    marks::print_stack();
+    Ok(())
+}
+
+/// Why it runs: a rollback counts for more than how the machine started.
+fn cause(state: &State) -> &'static str {
+    match state.boot {
+        Some(entry) if entry.state == boot::State::RolledBack => "rolled-back",
+        Some(entry) if entry.state == boot::State::Trying && entry.reason != boot::Reason::Found => "update",
+        _ => state.cause.word(),
+    }
+}
+
+/// A gateway took a report: the image works.
+fn check_in(state: &State) {
+    if state.checked_in.replace(true) {
+        return;
+    }
+    if state.boot.is_none() {
+        return;
+    }
+    match boot::confirm(&mut *state.flash.borrow_mut(), LAYOUT.journal) {
+        Ok(()) => log::info!("confirmed: this image works"),
+        Err(error) => log::warn!("boot journal: {error}"),
+    }
+}
+
+async fn learn(state: &State, camera: &mut Uplink) -> Result<(), Error> {
+    match camera.fetch_desired().await {
+        Ok(Desired::Endpoints { seq, changed: true, document }) => {
+            log::info!("endpoints: list {seq}");
+            // What the next start begins with.
+            if let Err(error) = state.settings.borrow_mut().set_endpoints(document) {
+                log::warn!("settings: {error}");
+            }
+            Ok(())
+        }
+        Ok(_) => Ok(()),
+        // What is wanted may be meant for a newer build, or be signed by nobody we know; pictures go on.
+        Err(error @ (Error::Document(_) | Error::Refused { .. } | Error::Answer)) => {
+            log::warn!("what is wanted: {error:?}");
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Sends the next picture; false when nothing waits.
+async fn send(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
+    let mut waiting = Waiting { state, offered: None };
+    let outcome = camera.upload_next(&mut waiting).await;
+    let set_aside = match outcome {
+        Ok(Outcome::Empty) => return Ok(false),
+        Ok(Outcome::Stored(ack)) => {
+            agree(state, camera);
+            let sha256 = waiting.offered.map(|(_, sha256)| sha256).unwrap_or_default();
+            let endpoint = camera.link().status().endpoint;
+            log::info!("acked {} {} copies={} via={endpoint}", ack.ulid, Hexadecimal(&sha256), ack.copies);
+            return Ok(true);
+        }
+        Ok(Outcome::Refused { ulid, kind }) => {
+            log::warn!("refused {ulid}: {kind:?}");
+            ulid
+        }
+        Ok(Outcome::Damaged { ulid }) => {
+            log::warn!("damaged {ulid}");
+            ulid
+        }
+        Err(UploadError::Call(error)) => return Err(error),
+        Err(UploadError::NotAcknowledged) => return Err(Error::Answer),
+        Err(UploadError::Outbox(error)) => panic!("the queue failed: {error:?}"),
+    };
+    // What no gateway will ever take would block all that follows.
+    match waiting.remove(set_aside).await {
+        Ok(()) | Err(queue::Error::NotFound) => Ok(true),
+        Err(error) => panic!("the queue failed: {error:?}"),
+    }
+}

@@ -1,0 +1,106 @@
+//! The firmware's sources, as this program brings them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use flate2::read::GzDecoder;
+use sha2::{Digest as _, Sha256};
+
+static ARCHIVE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/firmware.tar.gz"));
+
+/// The SHA-256 of the archive, by which a cache names it.
+const HASH: &str = env!("WILDCAM_FIRMWARE_HASH");
+
+/// Unpacks the sources below `cache`, in a folder that is named after what they hold, unless they are there.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
+    let folder = cache.join(format!("sources-{}", &HASH[..16]));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    fs::create_dir_all(cache)?;
+    // Complete under its name or not there at all; who comes second finds it and takes it.
+    let temporary = tempfile::Builder::new().prefix(".sources-").tempdir_in(cache)?;
+    tar::Archive::new(GzDecoder::new(ARCHIVE)).unpack(temporary.path())?;
+    let temporary = temporary.keep();
+    match fs::rename(&temporary, &folder) {
+        Ok(()) => Ok(folder),
+        Err(error) => {
+            let _ = fs::remove_dir_all(&temporary);
+            if folder.is_dir() { Ok(folder) } else { Err(error) }
+        }
+    }
+}
+
+/// The SHA-256 of the sources in a folder, in hexadecimal digits: of every file below firmware/ with its name, in the order of
+/// the names, without what cargo puts there.
+///
+/// # Errors
+/// When they cannot be read.
+pub(super) fn hash(folder: &Path) -> io::Result<String> {
+    let mut paths = Vec::new();
+    collect(&folder.join("firmware"), &mut paths)?;
+    // As words with slashes, so that the order is that of every machine.
+    let named = |path: PathBuf| {
+        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        (name, path)
+    };
+    let mut files: Vec<(String, PathBuf)> = paths.into_iter().map(named).collect();
+    files.sort();
+    let mut hash = Sha256::new();
+    for (name, path) in files {
+        let bytes = fs::read(path)?;
+        hash.update((name.len() as u64).to_le_bytes());
+        hash.update(name);
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type()?.is_dir() {
+            if name != "target" {
+                collect(&entry.path(), paths)?;
+            }
+        } else if !name.starts_with('.') || entry.path().ends_with(".cargo/config.toml") {
+            paths.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sources_stand_for_themselves() {
+        let cache = tempfile::tempdir().expect("a temporary folder");
+        let folder = unpack(cache.path()).expect("the sources are unpacked");
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(read("firmware/core/src/layout.rs"), include_str!("../../../firmware/core/src/layout.rs"));
+        let root: toml::Table = read("Cargo.toml").parse().expect("the workspace's manifest is TOML");
+        let workspace = root["workspace"].as_table().expect("it is a workspace");
+        let core: toml::Table = read("firmware/core/Cargo.toml").parse().expect("a manifest is TOML");
+        for (key, value) in core["package"].as_table().expect("a package") {
+            if value.get("workspace").is_some() {
+                assert!(workspace["package"].get(key).is_some(), "wildcam-core inherits `{key}`, which is not there");
+            }
+        }
+        assert!(workspace["lints"].get("clippy").is_some());
+        assert!(!root.contains_key("package"));
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(hash(&folder).expect("a hash"), hash(checkout).expect("a hash"), "the same sources");
+        fs::write(folder.join("mark"), "").expect("a file");
+        assert_eq!(unpack(cache.path()).expect("they are there"), folder);
+        assert!(folder.join("mark").exists(), "what is there is left alone");
+    }
+}

@@ -1,0 +1,287 @@
+//! Which compiler builds for a board, and what to install where there is none.
+//!
+//! A standard library that is ready for the target is taken before one that must be compiled, and Debian's packages last,
+//! because they ask for a linker of their own.
+
+use std::{
+    ffi::OsString,
+    fmt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::board::{Board, Target};
+
+/// The oldest compiler that takes the firmware's sources: `rust-version` of firmware/Cargo.toml.
+const OLDEST: (u32, u32) = (1, 95);
+
+/// The packages of Debian that compile for RISC-V.
+const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-19";
+
+/// Where compilers are looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// The folders of the search path.
+    pub search: Vec<PathBuf>,
+    /// Where Debian's compiler lies, beside one of rustup's; absent: nowhere.
+    pub debian: Option<PathBuf>,
+    /// cargo's home, where it keeps what it has fetched.
+    pub cargo_home: Option<PathBuf>,
+    /// Whether this process may install packages of the system.
+    pub is_root: bool,
+}
+
+impl Machine {
+    fn find(&self, name: &str) -> Option<PathBuf> {
+        let names = [name.to_owned(), format!("{name}.exe")];
+        let places = self.search.iter().flat_map(|folder| names.iter().map(move |name| folder.join(name)));
+        places.into_iter().find(|path| path.is_file())
+    }
+
+    /// A linker for bare metal outside the compiler: `ld.lld`, or the newest of Debian's numbered ones.
+    fn lld(&self) -> Option<PathBuf> {
+        self.find("ld.lld").or_else(|| (14..40).rev().find_map(|number| self.find(&format!("ld.lld-{number}"))))
+    }
+}
+
+/// How a board's code is compiled here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// A compiler that has the target's standard library.
+    Target,
+    /// A compiler of rustup that has the sources of the standard library.
+    Sources,
+    /// Debian's compiler with the sources of the standard library, and lld.
+    Debian,
+    /// Espressif's toolchain, for Xtensa.
+    Espressif,
+}
+
+/// A compiler that builds for a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toolchain {
+    /// Which way it is.
+    pub way: Way,
+    /// The compiler's version.
+    pub version: String,
+    pub(super) cargo: PathBuf,
+    pub(super) rustc: PathBuf,
+    /// The name that rustup's cargo takes with a plus sign.
+    pub(super) named: Option<String>,
+    pub(super) linker: Option<PathBuf>,
+    pub(super) sysroot: PathBuf,
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = &self.version;
+        match (&self.way, &self.named) {
+            (Way::Target, Some(named)) => write!(f, "rustup's {named} ({version}), which has the target"),
+            (Way::Target, None) => write!(f, "{version}, which has the target"),
+            (Way::Sources, Some(named)) => write!(f, "rustup's {named} ({version}), compiling the standard library"),
+            (Way::Sources, None) => write!(f, "{version}, compiling the standard library"),
+            (Way::Debian, _) => write!(f, "Debian's {version}, compiling the standard library, with lld"),
+            (Way::Espressif, _) => write!(f, "Espressif's toolchain ({version})"),
+        }
+    }
+}
+
+/// No compiler here builds for the board.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no compiler here builds for {board} ({}): {found}", board.target().triple())]
+pub struct NoToolchain {
+    /// The board.
+    pub board: Board,
+    /// What was found instead.
+    pub found: String,
+    /// The one command that installs a compiler.
+    pub install: String,
+}
+
+/// Finds a compiler for a board. Asks compilers where they keep their libraries and which version they are, and nothing else.
+///
+/// # Errors
+/// When there is none, with the command that installs one.
+pub fn find(board: Board, machine: &Machine) -> Result<Toolchain, NoToolchain> {
+    let mut found = Vec::new();
+    let candidates = match board.target() {
+        Target::RiscV(triple) => riscv(machine, triple, &mut found),
+        Target::Xtensa(_) => xtensa(machine, &mut found),
+    };
+    candidates.ok_or_else(|| {
+        let found = if found.is_empty() { "there is none".to_owned() } else { found.join("; ") };
+        NoToolchain { board, found, install: install(board, machine) }
+    })
+}
+
+fn riscv(machine: &Machine, triple: &str, found: &mut Vec<String>) -> Option<Toolchain> {
+    let mut compilers = Vec::new();
+    if let (Some(rustc), Some(cargo)) = (machine.find("rustc"), machine.find("cargo")) {
+        compilers.extend(Compiler::ask(rustc, cargo, None));
+    }
+    for name in rustup_toolchains(machine) {
+        if let (Some(rustc), Some(cargo)) = (machine.find("rustc"), machine.find("cargo")) {
+            compilers.extend(Compiler::ask(rustc, cargo, Some(name)));
+        }
+    }
+    if let Some(folder) = &machine.debian {
+        compilers.extend(Compiler::ask(folder.join("rustc"), folder.join("cargo"), None));
+    }
+    for compiler in &compilers {
+        if !compiler.is_new_enough() {
+            found.push(format!("{} is older than {}.{}", compiler.version, OLDEST.0, OLDEST.1));
+        }
+    }
+    compilers.retain(Compiler::is_new_enough);
+    if let Some(ready) = compilers.iter().find(|compiler| compiler.has_target(triple)) {
+        return Some(ready.clone().toolchain(Way::Target, None));
+    }
+    for compiler in compilers {
+        if !compiler.has_sources() {
+            found.push(format!("{} has neither the target nor the sources of the standard library", compiler.shown()));
+        } else if compiler.has_own_linker() {
+            return Some(compiler.toolchain(Way::Sources, None));
+        } else if let Some(linker) = machine.lld() {
+            return Some(compiler.toolchain(Way::Debian, Some(linker)));
+        } else {
+            found.push(format!("{} has no linker for it", compiler.shown()));
+        }
+    }
+    None
+}
+
+fn xtensa(machine: &Machine, found: &mut Vec<String>) -> Option<Toolchain> {
+    let name = rustup_toolchains(machine).into_iter().find(|name| name == "esp");
+    let Some(name) = name else {
+        found.push("only Espressif's toolchain compiles for Xtensa".to_owned());
+        return None;
+    };
+    let compiler = Compiler::ask(machine.find("rustc")?, machine.find("cargo")?, Some(name))?;
+    if machine.find("xtensa-esp-elf-gcc").is_none() && machine.find("xtensa-esp32s3-elf-gcc").is_none() {
+        found.push(
+            "the esp toolchain is there, but its linker is not on the search path; source export-esp.sh".to_owned(),
+        );
+        return None;
+    }
+    Some(compiler.toolchain(Way::Espressif, None))
+}
+
+/// The command that installs a compiler for a board on this machine.
+fn install(board: Board, machine: &Machine) -> String {
+    let triple = match board.target() {
+        Target::RiscV(triple) => triple,
+        Target::Xtensa(_) if machine.find("espup").is_some() => return "espup install".to_owned(),
+        Target::Xtensa(_) => return "cargo install espup --locked && espup install".to_owned(),
+    };
+    if machine.find("rustup").is_some() {
+        format!("rustup target add {triple}")
+    } else if machine.find("apt-get").is_some() {
+        let sudo = if machine.is_root { "" } else { "sudo " };
+        format!("{sudo}apt-get install {DEBIAN_PACKAGES}")
+    } else {
+        format!("rustup target add {triple}, with rustup from https://rustup.rs")
+    }
+}
+
+/// The toolchains that rustup has, without those that are made for another machine.
+fn rustup_toolchains(machine: &Machine) -> Vec<String> {
+    let Some(rustup) = machine.find("rustup") else { return Vec::new() };
+    let output = Command::new(rustup).args(["toolchain", "list"]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+#[derive(Debug, Clone)]
+struct Compiler {
+    rustc: PathBuf,
+    cargo: PathBuf,
+    named: Option<String>,
+    sysroot: PathBuf,
+    version: String,
+}
+
+impl Compiler {
+    fn ask(rustc: PathBuf, cargo: PathBuf, named: Option<String>) -> Option<Self> {
+        if !rustc.is_file() || !cargo.is_file() {
+            return None;
+        }
+        let plus = named.iter().map(|name| OsString::from(format!("+{name}"))).collect::<Vec<_>>();
+        let ask = |arguments: &[&str]| {
+            let output = Command::new(&rustc).args(&plus).args(arguments).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?);
+        let version = ask(&["--version"])?;
+        // "rustc 1.96.0 (ac68faa20 2026-05-25)": the number is what people know.
+        let version = version.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+        Some(Self { rustc, cargo, named, sysroot, version })
+    }
+
+    fn is_new_enough(&self) -> bool {
+        let number = self.version.split_whitespace().nth(1).unwrap_or_default();
+        let mut parts = number.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= OLDEST
+    }
+
+    fn has_target(&self, triple: &str) -> bool {
+        self.sysroot.join("lib/rustlib").join(triple).join("lib").is_dir()
+    }
+
+    fn has_sources(&self) -> bool {
+        self.sysroot.join("lib/rustlib/src/rust/library/core").is_dir()
+    }
+
+    /// rustup's compilers bring one; those of distributions leave it out.
+    fn has_own_linker(&self) -> bool {
+        let hosts = std::fs::read_dir(self.sysroot.join("lib/rustlib")).into_iter().flatten().flatten();
+        let places = |host: PathBuf| [host.join("bin/rust-lld"), host.join("bin/rust-lld.exe")];
+        hosts.into_iter().flat_map(|host| places(host.path())).any(|path: PathBuf| path.is_file())
+    }
+
+    fn shown(&self) -> String {
+        match &self.named {
+            Some(named) => format!("{} ({named})", self.version),
+            None => format!("{} ({})", self.version, self.rustc.display()),
+        }
+    }
+
+    fn toolchain(self, way: Way, linker: Option<PathBuf>) -> Toolchain {
+        let Self { rustc, cargo, named, sysroot, version } = self;
+        Toolchain { way, version, cargo, rustc, named, linker, sysroot }
+    }
+}
+
+impl Toolchain {
+    /// cargo by this toolchain, without what another one left in the environment.
+    pub(super) fn cargo(&self, folder: &Path) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(&self.cargo);
+        command.current_dir(folder);
+        for name in [
+            "RUSTC",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+            "CARGO_TARGET_DIR",
+            "CARGO",
+            "RUSTC_BOOTSTRAP",
+        ] {
+            command.env_remove(name);
+        }
+        match &self.named {
+            Some(named) => {
+                command.arg(format!("+{named}"));
+            }
+            // A toolchain that rustup has put into the environment of this process stays: the compiler that was asked is its.
+            None if self.way != Way::Debian => {}
+            None => {
+                command.env("RUSTC", &self.rustc).env_remove("RUSTUP_TOOLCHAIN");
+            }
+        }
+        if self.way != Way::Target {
+            command.env("RUSTC_BOOTSTRAP", "1");
+        }
+        command
+    }
+}
