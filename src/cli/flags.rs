@@ -14,6 +14,9 @@ const EMULATOR: &str = "qemu-system-riscv32";
 /// More machines than this are more than a laptop carries.
 const MOST_BOARDS: u16 = 16;
 
+/// How often an emulated board takes a picture and reports: it is some hundred times slower than a virtual camera.
+const EMULATED_PICTURE_MS: u64 = 2_000;
+
 /// How many emulated boards: `qemu-virt:3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct EmulatedBoards(u16);
@@ -94,7 +97,15 @@ pub(super) fn emulated(count: u16, context: &Context) -> Result<Boards, CommandE
         let path = folder.join(format!("wildcam-{}-{end}.bin", Board::QemuVirt));
         if path.is_file() { Ok(path) } else { Err(missing(&path)) }
     };
-    Ok(Boards { count, qemu, boot: file("boot")?, firmware: file("full")? })
+    let (boot, firmware) = (file("boot")?, file("full")?);
+    Ok(Boards {
+        count,
+        qemu,
+        boot,
+        firmware,
+        picture_every_ms: EMULATED_PICTURE_MS,
+        report_every_ms: EMULATED_PICTURE_MS,
+    })
 }
 
 fn missing(path: &Path) -> CommandError {

@@ -47,7 +47,10 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         Part::Dns => parts::dns(config, surroundings).await?,
         Part::Controller => parts::controller(config, surroundings).await?,
         Part::Cameras => parts::cameras(config, surroundings).await?,
-        Part::Board => parts::board(config, &context.executable()?, surroundings).await?,
+        Part::Board => {
+            let said = |line: &str| context.ui.result(line);
+            parts::board(config, &context.executable()?, surroundings, &said).await?;
+        }
         Part::Machine => parts::machine(config)?,
     }
     Ok(())

@@ -182,13 +182,18 @@ pub async fn cameras(config: &Path, around: Surroundings) -> Result<(), Error> {
     cameras::run(part, Arc::clone(&tls), &endpoints, around.clock, around.stop).await
 }
 
-/// Runs an emulated board.
+/// Runs an emulated board; `said` hears each line of its console.
 ///
 /// # Errors
 /// When its files cannot be used, or the emulator cannot be started.
-pub async fn board(config: &Path, executable: &Path, around: Surroundings) -> Result<(), Error> {
+pub async fn board(
+    config: &Path,
+    executable: &Path,
+    around: Surroundings,
+    said: &(dyn Fn(&str) + Sync),
+) -> Result<(), Error> {
     let part: BoardPart = read(config)?;
-    boards::run(&part, executable, &around.clock, &around.stop).await
+    boards::run(&part, executable, &around.clock, &around.stop, said).await
 }
 
 /// Becomes the emulator of a board.

@@ -75,6 +75,10 @@ pub struct Boards {
     pub boot: PathBuf,
     /// What the second holds: the firmware, as `wildcam build` made it.
     pub firmware: PathBuf,
+    /// How often each takes a picture, in milliseconds; 0 for never.
+    pub picture_every_ms: u64,
+    /// How often each says how it is, in milliseconds.
+    pub report_every_ms: u64,
 }
 
 /// One-way delays, in milliseconds.

@@ -78,10 +78,21 @@ fn measure(state: &State, power: &mut impl Power) {
 
 async fn picture(state: &State, eye: &mut impl PictureSource, random: Random, wake: Wake) {
     match take(state, eye, random, wake).await {
-        Ok((ulid, sha256)) => log::info!("captured {ulid} {}", Hexadecimal(&sha256)),
+        Ok(taken) => {
+            let (image, event) = (Hexadecimal(&taken.image_sha256), Hexadecimal(&taken.event_sha256));
+            log::info!("captured {} {image} {event} {}", taken.ulid, taken.bytes);
+        }
         Err(error) => log::warn!("no picture: {error:?}"),
     }
     state.queued.signal(());
+}
+
+/// A picture that is durable in the queue.
+struct Taken {
+    ulid: Ulid,
+    image_sha256: [u8; 32],
+    event_sha256: [u8; 32],
+    bytes: u32,
 }
 
 async fn take<E: PictureSource>(
@@ -89,7 +100,7 @@ async fn take<E: PictureSource>(
     eye: &mut E,
     random: Random,
     wake: Wake,
-) -> Result<(Ulid, [u8; 32]), Error<E::Error, impl Debug + use<E>>> {
+) -> Result<Taken, Error<E::Error, impl Debug + use<E>>> {
     let bytes = eye.capture().await.map_err(Error::Eye)?;
     let taken_at_ms = state.unix_ms();
     let seen = infer::look().await;
@@ -150,7 +161,8 @@ async fn take<E: PictureSource>(
         left -= n;
     }
     writer.commit().map_err(Error::Queue)?;
-    Ok((ulid, sha256))
+    let event_sha256 = Sha256::digest(&metadata[..length]).into();
+    Ok(Taken { ulid, image_sha256: sha256, event_sha256, bytes })
 }
 
 /// Bytes as hexadecimal text.

@@ -58,6 +58,9 @@ impl Outbox for Waiting<'_> {
         let Some(item) = queue.next(&Filter::all())? else { return Ok(None) };
         let event_bytes = queue.read_metadata(item.header.id, event)?;
         let ulid = Ulid::from_bits(item.header.id.0);
+        if self.offered.is_none_or(|(before, _)| before != ulid) {
+            log::info!("attempted {ulid}");
+        }
         self.offered = Some((ulid, item.header.sha256));
         Ok(Some(Item { ulid, event_bytes, image_bytes: item.header.body_bytes, sha256: item.header.sha256 }))
     }
@@ -219,9 +222,12 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
             heap_used_bytes: Chosen::radio_heap().map(|marks| marks.used as u32),
         }),
     };
+    let began = Instant::now();
     camera.report_status(&status).await?;
     log::info!(
-        "reported: waiting={} free_sectors={} damaged={} refused={}",
+        "reported via={} ms={} waiting={} free_sectors={} damaged={} refused={}",
+        camera.link().status().endpoint,
+        began.elapsed().as_millis(),
         stats.waiting,
         stats.free_sectors,
         stats.damaged,
@@ -278,6 +284,7 @@ async fn learn(state: &State, camera: &mut Uplink) -> Result<(), Error> {
 /// Sends the next picture; false when nothing waits.
 async fn send(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
     let mut waiting = Waiting { state, offered: None };
+    let began = Instant::now();
     let outcome = camera.upload_next(&mut waiting).await;
     let set_aside = match outcome {
         Ok(Outcome::Empty) => return Ok(false),
@@ -285,7 +292,8 @@ async fn send(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
             agree(state, camera);
             let sha256 = waiting.offered.map(|(_, sha256)| sha256).unwrap_or_default();
             let endpoint = camera.link().status().endpoint;
-            log::info!("acked {} {} copies={} via={endpoint}", ack.ulid, Hexadecimal(&sha256), ack.copies);
+            let ms = began.elapsed().as_millis();
+            log::info!("acked {} {} copies={} via={endpoint} ms={ms}", ack.ulid, Hexadecimal(&sha256), ack.copies);
             return Ok(true);
         }
         Ok(Outcome::Refused { ulid, kind }) => {

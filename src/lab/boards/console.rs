@@ -7,6 +7,9 @@ use crate::{
     drill::observation::{Journal, Line, Observation},
 };
 
+/// What every line of the firmware begins with.
+const START: &str = "wildcam ";
+
 /// The console of one board.
 pub(super) struct Console {
     camera: String,
@@ -19,10 +22,8 @@ impl Console {
         Self { camera, clock, journal }
     }
 
-    /// Notes what a line says, and passes the line on to the board's log.
+    /// Notes what a line says.
     pub(super) fn line(&mut self, line: &str) -> io::Result<()> {
-        let line = line.trim_end();
-        tracing::info!(board = self.camera, "{line}");
         let now_ms = u64::try_from(self.clock.monotonic().as_millis()).unwrap_or(u64::MAX);
         match observed(&self.camera, line, now_ms) {
             Some(what) => self.journal.append(&Line { t_ms: now_ms, what }),
@@ -31,53 +32,47 @@ impl Console {
     }
 }
 
-/// What the firmware's ledger lines say, for the camera's name as the lab knows it:
-///
-/// ```text
-/// ledger queued ULID IMAGE-SHA256 EVENT-SHA256 BYTES
-/// ledger attempted ULID
-/// ledger acked ULID ENDPOINT COPIES MILLISECONDS
-/// ledger reported ENDPOINT MILLISECONDS
-/// ledger refused ULID KIND
-/// ```
-///
-/// The milliseconds are how long the exchange took. Everything else a board prints is for people.
+/// What a line says, for the camera's name as the lab knows it. The lines are listed in firmware/app/README.md; everything
+/// else that a board prints is for people.
 fn observed(camera: &str, line: &str, now_ms: u64) -> Option<Observation> {
     let camera = camera.to_owned();
-    // A line may have begun with the rest of one that was cut off by a reset.
-    let mut words = line[line.find("ledger ")?..].split(' ').skip(1);
-    let word = words.next()?;
-    let mut text = || words.next().map(str::to_owned);
-    let cloud = |endpoint: String| endpoint.split('/').next().unwrap_or_default().to_owned();
-    let began = |took: String| took.parse().ok().map(|took: u64| now_ms.saturating_sub(took));
-    Some(match word {
-        "queued" => Observation::Queued {
+    // A line may begin with the rest of one that a reset cut off.
+    let said = &line[line.find(START)? + START.len()..];
+    let words: Vec<&str> = said.split(' ').skip(1).collect();
+    let named = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    let cloud = || named("via").map(|endpoint| endpoint.split('/').next().unwrap_or_default().to_owned());
+    let began = || named("ms")?.parse().ok().map(|took: u64| now_ms.saturating_sub(took));
+    Some(match (*words.first()?, words.get(1).copied()) {
+        ("captured", Some(id)) => Observation::Queued {
             camera,
-            ulid: ulid(text()?)?,
-            image_sha256: digest(text()?)?,
-            event_sha256: digest(text()?)?,
-            bytes: text()?.parse().ok()?,
+            ulid: ulid(id)?,
+            image_sha256: digest(words.get(2)?)?,
+            event_sha256: digest(words.get(3)?)?,
+            bytes: words.get(4)?.parse().ok()?,
         },
-        "attempted" => Observation::Attempted { camera, ulid: ulid(text()?)? },
-        "acked" => Observation::Acked {
+        ("attempted", Some(id)) => Observation::Attempted { camera, ulid: ulid(id)? },
+        ("acked", Some(id)) => Observation::Acked {
             camera,
-            ulid: ulid(text()?)?,
-            cloud: cloud(text()?),
-            copies: text()?.parse().ok()?,
-            started_ms: began(text()?)?,
+            ulid: ulid(id)?,
+            cloud: cloud()?,
+            copies: named("copies")?.parse().ok()?,
+            started_ms: began()?,
         },
-        "reported" => Observation::Reported { camera, cloud: cloud(text()?), started_ms: began(text()?)? },
-        "refused" => Observation::Refused { camera, ulid: ulid(text()?)?, kind: text()? },
+        ("reported", _) => Observation::Reported { camera, cloud: cloud()?, started_ms: began()? },
+        ("refused", Some(id)) => {
+            Observation::Refused { camera, ulid: ulid(id.trim_end_matches(':'))?, kind: words.get(2)?.to_lowercase() }
+        }
         _ => return None,
     })
 }
 
-fn ulid(text: String) -> Option<String> {
-    text.parse::<wildcam_core::wire::Ulid>().ok().map(|_| text)
+fn ulid(text: &str) -> Option<String> {
+    text.parse::<wildcam_core::wire::Ulid>().ok().map(|ulid| ulid.to_string())
 }
 
-fn digest(text: String) -> Option<String> {
-    (text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(text)
+fn digest(text: &str) -> Option<String> {
+    let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    (text.len() == 64 && digits).then(|| text.to_owned())
 }
 
 #[cfg(test)]
@@ -89,7 +84,7 @@ mod tests {
     #[test]
     fn ledger_lines_become_observations_and_others_do_not() {
         let sha = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        let queued = observed("cam", &format!("wildcam info ledger queued {ULID} {sha} {sha} 18457"), 0);
+        let queued = observed("cam", &format!("wildcam info captured {ULID} {sha} {sha} 18457"), 0);
         assert_eq!(
             queued,
             Some(Observation::Queued {
@@ -100,7 +95,7 @@ mod tests {
                 bytes: 18457,
             })
         );
-        let acked = observed("cam", &format!("ledger acked {ULID} b/b-r1-z1-1 2 120"), 1000);
+        let acked = observed("cam", &format!("wildcam info acked {ULID} {sha} copies=2 via=b/b-r1-z1-1 ms=120"), 1000);
         assert_eq!(
             acked,
             Some(Observation::Acked {
@@ -111,16 +106,22 @@ mod tests {
                 started_ms: 880,
             })
         );
-        let reported = observed("cam", "wildcam inf ledger reported a/x 40", 100);
+        let reported = observed("cam", "wildcam inwildcam info reported via=a/x ms=40 waiting=0", 100);
         assert_eq!(reported, Some(Observation::Reported { camera: "cam".into(), cloud: "a".into(), started_ms: 60 }));
+        let refused = observed("cam", &format!("wildcam warn refused {ULID}: TooLarge"), 0);
+        assert_eq!(
+            refused,
+            Some(Observation::Refused { camera: "cam".into(), ulid: ULID.into(), kind: "toolarge".into() })
+        );
         for other in [
             "wildcam info booted",
-            "ledger",
-            "ledger acked",
-            &format!("ledger acked {ULID} a two 1"),
-            "ledger attempted 123",
-            &format!("ledger queued {ULID} short {sha} 1"),
-            "ledger danced",
+            "wildcam",
+            "wildcam info acked",
+            &format!("wildcam info acked {ULID} {sha} copies=two via=a ms=1"),
+            &format!("acked {ULID} {sha} copies=2 via=a ms=1"),
+            "wildcam info attempted 123",
+            &format!("wildcam info captured {ULID} short {sha} 1"),
+            "wildcam info reported",
         ] {
             assert_eq!(observed("cam", other, 0), None, "{other}");
         }

@@ -7,10 +7,10 @@ use crate::lab::Error;
 ///
 /// The network is QEMU's own, in user space: from inside, this machine's loopback is 10.0.2.2.
 fn arguments(part: &BoardPart) -> Vec<String> {
-    let flash = |unit: u8, path: &std::path::Path| {
+    let flash = |unit: u8, access: &str, path: &std::path::Path| {
         // A comma in an option is written twice.
         let path = path.to_string_lossy().replace(',', ",,");
-        format!("if=pflash,unit={unit},format=raw,file={path}")
+        format!("if=pflash,unit={unit},format=raw,readonly={access},file={path}")
     };
     let mut arguments: Vec<String> = [
         "-machine",
@@ -40,8 +40,8 @@ fn arguments(part: &BoardPart) -> Vec<String> {
     ]
     .map(str::to_owned)
     .into();
-    for (unit, path) in [(0, &part.boot), (1, &part.flash)] {
-        arguments.extend(["-drive".to_owned(), flash(unit, path)]);
+    for (unit, access, path) in [(0, "on", &part.boot), (1, "off", &part.flash)] {
+        arguments.extend(["-drive".to_owned(), flash(unit, access, path)]);
     }
     arguments
 }

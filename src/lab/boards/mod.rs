@@ -6,6 +6,7 @@
 
 mod console;
 mod machine;
+mod read_only;
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
@@ -17,6 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub use machine::become_machine;
+pub use read_only::ReadOnly;
 
 use super::Error;
 use crate::{clock::Clock, drill::observation::Journal};
@@ -32,7 +34,7 @@ pub struct BoardPart {
     pub name: String,
     /// The emulator.
     pub qemu: PathBuf,
-    /// The first flash chip: the boot stage. The machine may write it.
+    /// The first flash chip: the boot stage, the board's options, and its eFuses. The machine does not write it.
     pub boot: PathBuf,
     /// The second flash chip: slots, identity, queue.
     pub flash: PathBuf,
@@ -42,7 +44,7 @@ pub struct BoardPart {
     pub config: PathBuf,
 }
 
-/// Runs a board until `stop`.
+/// Runs a board until `stop`; `said` hears each line of its console.
 ///
 /// # Errors
 /// When the ledger cannot be opened, or the emulator cannot be started.
@@ -51,14 +53,15 @@ pub async fn run(
     executable: &std::path::Path,
     clock: &Clock,
     stop: &CancellationToken,
+    said: &(dyn Fn(&str) + Sync),
 ) -> Result<(), Error> {
     let journal = Journal::open(&part.events).map_err(|source| Error::File { path: part.events.clone(), source })?;
     let mut console = Console::new(part.name.clone(), clock.clone(), journal);
     while !stop.is_cancelled() {
         let mut machine = start(part, executable)?;
-        tracing::info!(board = part.name, pid = machine.id(), "the machine runs");
+        said(&format!("power on: {} is process {}", part.name, machine.id().unwrap_or_default()));
         let ended = tokio::select! {
-            ended = console.follow(&mut machine) => ended,
+            ended = console.follow(&mut machine, said) => ended,
             () = stop.cancelled() => Ok(()),
         };
         let _ = machine.start_kill();
@@ -86,7 +89,7 @@ fn start(part: &BoardPart, executable: &std::path::Path) -> Result<Child, Error>
 
 impl Console {
     /// Reads until the machine ends.
-    async fn follow(&mut self, machine: &mut Child) -> std::io::Result<()> {
+    async fn follow(&mut self, machine: &mut Child, said: &(dyn Fn(&str) + Sync)) -> std::io::Result<()> {
         let Some(output) = machine.stdout.take() else { return Ok(()) };
         let mut reader = BufReader::with_capacity(LONGEST_LINE, output);
         let mut line = Vec::new();
@@ -103,7 +106,9 @@ impl Console {
             line.extend_from_slice(&piece[..piece.len().min(LONGEST_LINE - line.len())]);
             reader.consume(used);
             if whole || line.len() == LONGEST_LINE {
-                self.line(&String::from_utf8_lossy(&line))?;
+                let text = String::from_utf8_lossy(&line);
+                said(text.trim_end());
+                self.line(text.trim_end())?;
                 line.clear();
             }
         }

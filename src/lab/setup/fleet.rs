@@ -1,10 +1,15 @@
 //! What cameras are told before they start: whom to believe, where to send, and a token for each.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 use wildcam_core::{cose::MAX_ENDPOINTS, wire::CameraId};
+use zeroize::Zeroizing;
 
 use super::{AUTHORITY_FILE, PUBLIC_NAME, Setup, VALID, events, write};
 use crate::{
@@ -13,7 +18,12 @@ use crate::{
         provision::{Assignment, Provision, Trust},
     },
     clock::Clock,
-    lab::{Error, boards::BoardPart, child::Recipe, spec::Boards},
+    lab::{
+        Error,
+        boards::{BoardPart, ReadOnly},
+        child::Recipe,
+        spec::Boards,
+    },
     project::Secret,
     release::{
         self, FileSigner, Signer,
@@ -130,7 +140,7 @@ impl<'a> Fleet<'a> {
             let name = format!("board-{number:03}");
             let file = |end: &str| setup.folder.join("boards").join(format!("{name}{end}"));
             let (boot, flash) = (file(".boot"), file(".flash"));
-            std::fs::copy(&boards.boot, &boot).map_err(|source| Error::File { path: boards.boot.clone(), source })?;
+            self.write_read_only(boards, &boot)?;
             let found = flash::find(&[Place::File(flash.clone())], Link::default()).remove(0).map_err(flashing)?;
             let camera = camera(&name)?;
             let token = Secret::new(self.token(camera.clone()).await?);
@@ -159,6 +169,29 @@ impl<'a> Fleet<'a> {
             flashed.map_err(flashing)?;
         }
         Ok(recipes)
+    }
+}
+
+impl Fleet<'_> {
+    /// The chip of a board that it only reads, with a sealing key of its own.
+    fn write_read_only(&self, boards: &Boards, path: &Path) -> Result<(), Error> {
+        let used = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::File { path, source }
+        };
+        let stage = std::fs::read(&boards.boot).map_err(used(&boards.boot))?;
+        let mut key = Zeroizing::new([0; 32]);
+        self.setup.random.fill(&mut *key);
+        let options = [
+            ("picture-every-ms", boards.picture_every_ms.to_string()),
+            ("report-every-ms", boards.report_every_ms.to_string()),
+        ];
+        let mut chip = ReadOnly::new(stage).ok_or_else(|| Error::Unknown("room for such a boot stage".to_owned()))?;
+        if !chip.options(&options) || !chip.burn(&key) {
+            return Err(Error::Unknown("room for the options of a board".to_owned()));
+        }
+        // Not by the journal's way: nobody needs 32 MiB of a lab to be durable.
+        std::fs::write(path, chip.bytes()).map_err(used(path))
     }
 }
 
