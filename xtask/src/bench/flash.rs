@@ -90,10 +90,8 @@ struct Cost {
 fn measure(boards: &[Mock], commands: Vec<Command>) -> Result<Cost, Failure> {
     let sent = || boards.iter().map(|board| board.relay.sent()).sum::<u64>();
     let (before, begun) = (sent(), Instant::now());
-    let started: Result<Vec<_>, _> = commands
-        .into_iter()
-        .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn())
-        .collect();
+    let started: Result<Vec<_>, _> =
+        commands.into_iter().map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()).collect();
     for child in started? {
         let output = child.wait_with_output()?;
         if !output.status.success() {
@@ -113,7 +111,9 @@ pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
         let mut command = Command::new(binary);
         command.args(["flash", "--yes", "--quiet", "--firmware-only", "--firmware"]).arg(&image);
         command.arg("--project").arg(folder.path());
-        boards.iter().for_each(|board| drop(command.arg("--port").arg(&board.port)));
+        for board in boards {
+            command.arg("--port").arg(&board.port);
+        }
         vec![command]
     };
     let program = peer("esptool", "esptool")?;
