@@ -5,10 +5,16 @@ use std::{env, fs, path::Path};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    if env::var("CARGO_FEATURE_QEMU_VIRT").is_ok() {
-        println!("cargo:rerun-if-changed=src/qemu_virt.x");
-        let script = Path::new(&out).join("qemu-virt.x");
-        fs::copy("src/qemu_virt.x", &script).expect("the linker script can be copied");
-        println!("cargo:rustc-link-arg-bins=-T{}", script.display());
+    println!("cargo:rerun-if-env-changed=WILDCAM_VERSION");
+    println!("cargo:rerun-if-env-changed=WILDCAM_BUILD_ID");
+    for (feature, script) in
+        [("QEMU_VIRT", "src/qemu_virt.x"), ("ESP32C3", "src/esp/c3.x"), ("ESP32C6", "src/esp/c6.x")]
+    {
+        if env::var(format!("CARGO_FEATURE_{feature}")).is_ok() {
+            println!("cargo:rerun-if-changed={script}");
+            let copy = Path::new(&out).join("board.x");
+            fs::copy(script, &copy).expect("the linker script can be copied");
+            println!("cargo:rustc-link-arg-bins=-T{}", copy.display());
+        }
     }
 }

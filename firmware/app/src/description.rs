@@ -37,7 +37,7 @@ pub(crate) static esp_app_desc: Description = Description {
     secure_version: 0,
     reserved_1: [0; 2],
     version: text(VERSION),
-    project: text("wildcam-firmware"),
+    project: text(env!("CARGO_PKG_NAME")),
     time: [0; 16],
     date: [0; 16],
     idf: text("none"),

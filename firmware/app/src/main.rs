@@ -13,6 +13,7 @@ mod console;
 mod description;
 mod infer;
 mod marks;
+mod pinned;
 mod plan;
 mod random;
 mod start;

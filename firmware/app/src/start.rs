@@ -23,7 +23,7 @@ use crate::{
     boards::Chosen,
     capture, console, description, marks,
     random::Random,
-    state::{DeviceTimer, Flash, LAYOUT, Pictures, State},
+    state::{DeviceTimer, Flash, LAYOUT, Pictures, SharedQueue, State},
     tls::{CONNECTIONS, Dialer, Slot},
     uplink::{self, Link, Uplink},
     watch, who,
@@ -73,6 +73,7 @@ pub(crate) async fn run(spawner: Spawner, parts: Parts<Chosen>) -> ! {
 
 type Begun = (&'static State, <Chosen as Board>::Eye, <Chosen as Board>::Power, Random);
 
+#[inline(never)]
 fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> {
     static FLASH: StaticCell<RefCell<Flash>> = StaticCell::new();
     static STATE: StaticCell<State> = StaticCell::new();
@@ -80,7 +81,8 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let random = Random::seed(&mut entropy);
     let flash: &'static RefCell<Flash> = FLASH.init(RefCell::new(flash));
 
-    let boot = boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
+    let boot =
+        boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
     let fault = boot.and_then(|entry| {
         log::info!(
             "slot: {} state={:?} attempts={} reason={}",
@@ -105,22 +107,26 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     })?;
     let cause = power.boot_cause();
     let mut settings = Settings::mount(Part::new(flash, LAYOUT.settings)).map_err(|_| "the settings cannot be read")?;
-    let boot_count = settings.count_boot(cause as u8).map_err(|_| "the start cannot be counted")?;
+    // Without settings the count begins at the minute in which the identity was written: a camera that is flashed again is
+    // ahead of all it ever counted, unless it started more than once a minute for all its life.
+    let least = u32::try_from(identity.set_at_ms / 60_000).unwrap_or(0);
+    let boot_count = settings.count_boot(cause as u8, least).map_err(|_| "the start cannot be counted")?;
     let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms);
-    let queue: Pictures = Queue::mount(Part::new(flash, LAYOUT.queue)).map_err(|_| "the queue cannot be mounted")?;
-    log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), queue.stats().waiting);
+    let queue = mount(flash)?;
+    log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
 
-    let (endpoints, endpoints_seq, trusted) = endpoints(&identity, &mut settings)?;
+    let list = endpoints(&identity, &mut settings)?;
     let state: &'static State = STATE.init(State {
         camera: identity.camera.clone(),
         flash,
-        queue: Mutex::new(queue),
+        queue,
         settings: RefCell::new(settings),
         plan: Chosen::plan(),
         cause,
         boot,
         epoch_ms: Cell::new(0),
         battery_mv: Cell::new(None),
+        solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
         queued: Signal::new(),
         idle: Signal::new(),
@@ -130,16 +136,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let stack = connect(spawner, card, random)?;
     spawner.spawn(watching(state).map_err(|_| "a task has no room")?);
     if fault != Some(Fault::Silent) {
-        let settings = CameraSettings {
-            camera: identity.camera.clone(),
-            key: SigningKey::from_bytes(&identity.key),
-            trusted,
-            endpoints,
-            endpoints_seq,
-            boot_count,
-            unix_ms: state.unix_ms(),
-        };
-        let camera = camera(settings, stack, &identity, random);
+        let camera = camera(&identity, list, boot_count, state, stack, random);
         let link = Link { camera, radio, stack, wifi: identity.wifi, token: identity.token, random };
         spawner.spawn(linking(state, link).map_err(|_| "a task has no room")?);
     }
@@ -147,32 +144,35 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     Ok((state, eye, power, random))
 }
 
+/// A list of endpoints, its number, and the key that signs such lists.
+type List = (Endpoints, u64, VerifyingKey);
+
 /// The list that was kept last if it is valid and newer, else that of the identity.
-fn endpoints(
-    identity: &Identity<'_>,
-    settings: &mut Settings<Part<'static, Flash>>,
-) -> Result<(Endpoints, u64, VerifyingKey), &'static str> {
+#[inline(never)]
+fn endpoints(identity: &Identity<'_>, settings: &mut Settings<Part<'static, Flash>>) -> Result<List, &'static str> {
     let trusted = VerifyingKey::from_bytes(&identity.trusted).map_err(|_| "the fleet's key is no key")?;
-    let read = |bytes: &[u8]| {
-        let document = cose::verify(bytes, &trusted).ok()?;
-        Some((Endpoints::from_document(&document).ok()?, document.seq))
-    };
     let mut buffer = [0; MAX_DOCUMENT];
-    let kept = settings.endpoints(&mut buffer).ok().flatten().and_then(read);
-    let given = read(identity.endpoints);
-    let newer = match (kept, given) {
-        (Some(kept), Some(given)) if given.1 > kept.1 => given,
-        (Some(one), _) | (None, Some(one)) => one,
-        (None, None) => return Err("the identity has no valid endpoint list"),
+    let kept = settings.endpoints(&mut buffer).ok().flatten().unwrap_or_default();
+    // Each is verified and thrown away, and the better one verified again: one parsed list is on the stack, not three.
+    let chosen = match (number(kept, &trusted), number(identity.endpoints, &trusted)) {
+        (Some(kept), Some(given)) if given > kept => identity.endpoints,
+        (Some(_), _) => kept,
+        (None, _) => identity.endpoints,
     };
-    Ok((newer.0, newer.1, trusted))
+    let document = cose::verify(chosen, &trusted).map_err(|_| "the identity has no valid endpoint list")?;
+    let list = Endpoints::from_document(&document).map_err(|_| "the identity has no valid endpoint list")?;
+    Ok((list, document.seq, trusted))
 }
 
-fn connect(
-    spawner: Spawner,
-    card: <Chosen as Board>::Network,
-    random: Random,
-) -> Result<Stack<'static>, &'static str> {
+/// The number of a list that can be used.
+#[inline(never)]
+fn number(document: &[u8], trusted: &VerifyingKey) -> Option<u64> {
+    let document = cose::verify(document, trusted).ok()?;
+    Endpoints::from_document(&document).ok().map(|_| document.seq)
+}
+
+#[inline(never)]
+fn connect(spawner: Spawner, card: <Chosen as Board>::Network, random: Random) -> Result<Stack<'static>, &'static str> {
     static RESOURCES: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
     let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
     let (stack, runner) = embassy_net::new(card, config, RESOURCES.take(), random.u64());
@@ -187,15 +187,40 @@ unsafe impl Sync for Slots {}
 
 static SLOTS: Slots = Slots([const { Slot::new() }; CONNECTIONS]);
 
+// The functions that build something large are not inlined: else the frame of the first task would hold all of it at once.
+#[inline(never)]
 fn camera(
-    settings: CameraSettings,
-    stack: Stack<'static>,
     identity: &Identity<'static>,
+    (endpoints, endpoints_seq, trusted): List,
+    boot_count: u32,
+    state: &State,
+    stack: Stack<'static>,
     random: Random,
 ) -> &'static mut Uplink {
     static CAMERA: StaticCell<Uplink> = StaticCell::new();
+    let settings = CameraSettings {
+        camera: identity.camera.clone(),
+        key: SigningKey::from_bytes(&identity.key),
+        trusted,
+        endpoints,
+        endpoints_seq,
+        boot_count,
+        unix_ms: state.unix_ms(),
+    };
     let dialer = Dialer::new(stack, &SLOTS.0, identity.authority, random);
     CAMERA.init_with(|| Uplink::new(settings, dialer, DeviceTimer, random))
+}
+
+#[inline(never)]
+fn mount(flash: &'static RefCell<Flash>) -> Result<&'static SharedQueue, &'static str> {
+    static QUEUE: StaticCell<SharedQueue> = StaticCell::new();
+    let queue = QUEUE.init_with(|| Mutex::new(Queue::closed(Part::new(flash, LAYOUT.queue))));
+    queue.get_mut().open().map_err(|_| "the queue cannot be mounted")?;
+    Ok(queue)
+}
+
+fn waiting(queue: &SharedQueue) -> Result<u32, &'static str> {
+    Ok(queue.try_lock().map_err(|_| "the queue is in use")?.stats().waiting)
 }
 
 fn report_sizes() {

@@ -34,6 +34,9 @@ pub(crate) type Flash = <Chosen as Board>::Flash;
 /// The queue in its part of the flash.
 pub(crate) type Pictures = Queue<Part<'static, Flash>, ITEMS, SECTORS>;
 
+/// The queue as the tasks share it.
+pub(crate) type SharedQueue = Mutex<NoopRawMutex, Pictures>;
+
 /// What the tasks share. All run in one thread.
 pub(crate) struct State {
     /// Who the camera is.
@@ -41,7 +44,7 @@ pub(crate) struct State {
     /// The whole flash; its parts are borrowed for single operations.
     pub(crate) flash: &'static RefCell<Flash>,
     /// What waits.
-    pub(crate) queue: Mutex<NoopRawMutex, Pictures>,
+    pub(crate) queue: &'static SharedQueue,
     /// What is kept between starts.
     pub(crate) settings: RefCell<Settings<Part<'static, Flash>>>,
     /// How often things happen.
@@ -54,6 +57,8 @@ pub(crate) struct State {
     pub(crate) epoch_ms: Cell<u64>,
     /// The battery when it was last measured.
     pub(crate) battery_mv: Cell<Option<u16>>,
+    /// The solar panel when it was last measured.
+    pub(crate) solar_mv: Cell<Option<u16>>,
     /// Whether a gateway took a report since the start.
     pub(crate) checked_in: Cell<bool>,
     /// Something was put into the queue.

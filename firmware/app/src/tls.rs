@@ -6,32 +6,29 @@
 
 use core::{
     cell::{Cell, UnsafeCell},
+    mem::MaybeUninit,
     sync::atomic::{AtomicU32, Ordering},
 };
 
 use embassy_net::{IpAddress, Stack, dns::DnsQueryType, tcp::TcpSocket};
 use embassy_time::{Duration, Instant};
 use embedded_io_async::{ErrorType, Read, Write};
-use embedded_tls::{
-    Aes128GcmSha256, Certificate, CertificateRef, CertificateVerifyRef, CryptoProvider, FlushPolicy, TlsClock,
-    TlsConfig, TlsConnection, TlsContext, TlsError, TlsVerifier, pki::CertVerifier,
-};
+use embedded_tls::{Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection, TlsContext, TlsError};
 use rand_chacha::ChaCha20Rng;
 use rand_core::CryptoRngCore;
 use wildcam_core::{cose::Endpoint, link::Dial};
 
-use crate::{board::Board as _, boards::Chosen, random::Random};
+use crate::{board::Board as _, boards::Chosen, pinned::Pinned, random::Random};
 
 /// Connections at once: as many as a race has lanes.
 pub(crate) const CONNECTIONS: usize = 2;
 
-const RECEIVE_BYTES: usize = 4096;
+const RECEIVE_BYTES: usize = 2048;
 const SEND_BYTES: usize = 4096;
-const RECORD_IN_BYTES: usize = 8192;
+/// A whole answer in one record, and some for its padding.
+const RECORD_IN_BYTES: usize = wildcam_core::camera::BUFFER_BYTES + 1024;
 /// A buffer of the camera in one record.
 const RECORD_OUT_BYTES: usize = wildcam_core::camera::BUFFER_BYTES + embedded_tls::TLS_RECORD_OVERHEAD;
-/// The largest certificate of a gateway, with its length.
-const CERTIFICATE_BYTES: usize = 2048;
 /// After which a peer that says nothing at all is given up by TCP itself.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -44,10 +41,11 @@ struct Buffers {
     record_out: [u8; RECORD_OUT_BYTES],
 }
 
-/// The buffers of one connection.
+/// The memory of one connection: its buffers, and the connection itself, which is never moved.
 pub(crate) struct Slot {
     taken: Cell<bool>,
     buffers: UnsafeCell<Buffers>,
+    tls: UnsafeCell<MaybeUninit<Tls>>,
 }
 
 impl Slot {
@@ -59,33 +57,52 @@ impl Slot {
             record_in: [0; RECORD_IN_BYTES],
             record_out: [0; RECORD_OUT_BYTES],
         };
-        Self { taken: Cell::new(false), buffers: UnsafeCell::new(buffers) }
+        Self { taken: Cell::new(false), buffers: UnsafeCell::new(buffers), tls: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 }
 
 /// A slot that belongs to one connection until this is dropped.
-struct Lease(&'static Slot);
+struct Lease {
+    slot: &'static Slot,
+    /// Whether the slot holds a connection.
+    filled: bool,
+}
 
 impl Lease {
     fn take(slots: &'static [Slot]) -> Option<Self> {
         let slot = slots.iter().find(|slot| !slot.taken.get())?;
         slot.taken.set(true);
-        Some(Self(slot))
+        Some(Self { slot, filled: false })
     }
 
-    /// The buffers.
-    ///
-    /// # Safety
-    /// At most once for a lease, and what borrows them must be dropped before it.
-    unsafe fn buffers(&self) -> &'static mut Buffers {
-        // SAFETY: `taken` keeps everyone else away until the lease is dropped.
-        unsafe { &mut *self.0.buffers.get() }
+    /// Makes a TCP connection in the slot, with TLS yet to be agreed on.
+    async fn fill(&mut self, stack: Stack<'static>, address: IpAddress, port: u16) -> Result<(), DialError> {
+        // SAFETY: `taken` keeps everyone else away from the slot, and this lease fills it once: `connect` is the only
+        // caller. What borrows the buffers lies in the slot, or is dropped on the way out of here.
+        let buffers = unsafe { &mut *self.slot.buffers.get() };
+        let mut socket = TcpSocket::new(stack, &mut buffers.receive, &mut buffers.send);
+        socket.set_timeout(Some(SILENCE));
+        socket.connect((address, port)).await.map_err(DialError::Tcp)?;
+        // SAFETY: as above; nothing was in it.
+        let tls = unsafe { &mut *self.slot.tls.get() };
+        tls.write(Tls::new(socket, &mut buffers.record_in, &mut buffers.record_out));
+        self.filled = true;
+        Ok(())
+    }
+
+    fn tls(&mut self) -> Option<&mut Tls> {
+        // SAFETY: it was written, and only this lease can reach it.
+        self.filled.then(|| unsafe { (*self.slot.tls.get()).assume_init_mut() })
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.0.taken.set(false);
+        if self.filled {
+            // SAFETY: it was written, and nobody can reach it after this.
+            unsafe { (*self.slot.tls.get()).assume_init_drop() };
+        }
+        self.slot.taken.set(false);
     }
 }
 
@@ -131,21 +148,21 @@ impl Dialer {
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, DialError> {
-        let lease = Lease::take(self.slots).ok_or(DialError::Full)?;
+        let mut lease = Lease::take(self.slots).ok_or(DialError::Full)?;
         let address = self.address(Chosen::route(&endpoint.host)).await?;
-        // SAFETY: once for this lease, which is declared before the connection here and after it in `Connection`, so
-        // that it is dropped last.
-        let buffers = unsafe { lease.buffers() };
-        let mut socket = TcpSocket::new(self.stack, &mut buffers.receive, &mut buffers.send);
-        socket.set_timeout(Some(SILENCE));
-        socket.connect((address, endpoint.port)).await.map_err(DialError::Tcp)?;
-        let mut tls = Tls::new(socket, &mut buffers.record_in, &mut buffers.record_out);
+        lease.fill(self.stack, address, endpoint.port).await?;
+        let tls = lease.tls().ok_or(DialError::Full)?;
         // Else each record would wait for its acknowledgement.
         tls.set_flush_policy(FlushPolicy::Relaxed);
         let config = TlsConfig::new().with_server_name(&endpoint.server_name);
-        let provider = Provider { random: self.random.fork(), pinned: Pinned::new(self.authority) };
-        tls.open(TlsContext::new(&config, provider)).await.map_err(DialError::Tls)?;
-        Ok(Connection { tls, _lease: lease })
+        let pinned = Pinned::new(self.authority, &endpoint.server_name, unix_s());
+        let mut provider = Provider { random: self.random.fork(), pinned };
+        tls.open(TlsContext::new(&config, &mut provider)).await.map_err(DialError::Tls)?;
+        // The library goes on after the server's `Finished` even if no certificate ever came, which anyone can send.
+        if !provider.pinned.is_proven() {
+            return Err(DialError::Tls(TlsError::InvalidCertificate));
+        }
+        Ok(Connection(lease))
     }
 }
 
@@ -162,12 +179,8 @@ impl Dial for Dialer {
     }
 }
 
-/// A connection to a gateway.
-pub(crate) struct Connection {
-    // Fields are dropped in this order.
-    tls: Tls,
-    _lease: Lease,
-}
+/// A connection to a gateway. It is a handle: the connection lies in its slot.
+pub(crate) struct Connection(Lease);
 
 impl ErrorType for Connection {
     type Error = TlsError;
@@ -175,7 +188,8 @@ impl ErrorType for Connection {
 
 impl Read for Connection {
     async fn read(&mut self, out: &mut [u8]) -> Result<usize, TlsError> {
-        match self.tls.read(out).await {
+        let tls = self.0.tls().ok_or(TlsError::MissingHandshake)?;
+        match tls.read(out).await {
             // The other side said that it is done: an end, and no failure.
             Err(TlsError::ConnectionClosed) => Ok(0),
             other => other,
@@ -185,11 +199,11 @@ impl Read for Connection {
 
 impl Write for Connection {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, TlsError> {
-        self.tls.write(bytes).await
+        self.0.tls().ok_or(TlsError::MissingHandshake)?.write(bytes).await
     }
 
     async fn flush(&mut self) -> Result<(), TlsError> {
-        self.tls.flush().await
+        self.0.tls().ok_or(TlsError::MissingHandshake)?.flush().await
     }
 }
 
@@ -203,56 +217,18 @@ pub(crate) fn set_time(unix_ms: u64) {
     EPOCH_S.store(u32::try_from(epoch_s).unwrap_or(0), Ordering::Relaxed);
 }
 
-struct DeviceClock;
-
-impl TlsClock for DeviceClock {
-    fn now() -> Option<u64> {
-        let epoch_s = EPOCH_S.load(Ordering::Relaxed);
-        (epoch_s > 0).then(|| u64::from(epoch_s) + Instant::now().as_secs())
-    }
+/// The time, when a gateway has agreed with it.
+fn unix_s() -> Option<u64> {
+    let epoch_s = EPOCH_S.load(Ordering::Relaxed);
+    (epoch_s > 0).then(|| u64::from(epoch_s) + Instant::now().as_secs())
 }
 
-/// Accepts a certificate that the pinned authority itself has signed for the server's name.
-///
-/// A longer chain is refused: the library checks signatures and names, but not whether a certificate in the middle may
-/// sign others, so the key of one gateway could vouch for any name.
-struct Pinned {
-    verifier: CertVerifier<'static, Aes128GcmSha256, DeviceClock, CERTIFICATE_BYTES>,
-}
-
-impl Pinned {
-    fn new(authority: &'static [u8]) -> Self {
-        Self { verifier: CertVerifier::new(Certificate::X509(authority)) }
-    }
-}
-
-impl TlsVerifier<Aes128GcmSha256> for Pinned {
-    fn set_hostname_verification(&mut self, name: &str) -> Result<(), TlsError> {
-        TlsVerifier::set_hostname_verification(&mut self.verifier, name)
-    }
-
-    fn verify_certificate(
-        &mut self,
-        transcript: &embedded_tls::Sha256,
-        certificate: CertificateRef<'_>,
-    ) -> Result<(), TlsError> {
-        if certificate.entries.len() != 1 {
-            return Err(TlsError::InvalidCertificate);
-        }
-        self.verifier.verify_certificate(transcript, certificate)
-    }
-
-    fn verify_signature(&mut self, verify: CertificateVerifyRef<'_>) -> Result<(), TlsError> {
-        self.verifier.verify_signature(verify)
-    }
-}
-
-struct Provider {
+struct Provider<'n> {
     random: ChaCha20Rng,
-    pinned: Pinned,
+    pinned: Pinned<'n>,
 }
 
-impl CryptoProvider for Provider {
+impl CryptoProvider for Provider<'_> {
     type CipherSuite = Aes128GcmSha256;
     type Signature = [u8; 0];
 
@@ -260,7 +236,7 @@ impl CryptoProvider for Provider {
         &mut self.random
     }
 
-    fn verifier(&mut self) -> Result<&mut impl TlsVerifier<Aes128GcmSha256>, TlsError> {
+    fn verifier(&mut self) -> Result<&mut impl embedded_tls::TlsVerifier<Aes128GcmSha256>, TlsError> {
         Ok(&mut self.pinned)
     }
 }

@@ -18,15 +18,16 @@ use wildcam_virt::{
 
 use crate::choose::choose;
 
-/// How long an app may take to feed the watchdog, unless QEMU is told otherwise (`opt/wildcam/watchdog-ms`).
+/// How long an app may take to feed the watchdog, unless the option `watchdog-ms` says otherwise.
 const WATCHDOG_MS: u32 = 30_000;
 
 /// Whether every segment lies in the app's RAM, and the entry in one of them.
 fn fits(image: &Image) -> bool {
     let (first, end) = (RAM as u64, (RAM + APP_RAM_BYTES) as u64);
-    let inside = image.segments().iter().all(|segment| {
-        u64::from(segment.load) >= first && u64::from(segment.load) + u64::from(segment.bytes) <= end
-    });
+    let inside = image
+        .segments()
+        .iter()
+        .all(|segment| u64::from(segment.load) >= first && u64::from(segment.load) + u64::from(segment.bytes) <= end);
     let entered = image.segments().iter().any(|segment| {
         image.entry >= segment.load && image.entry - segment.load < segment.bytes && image.entry.is_multiple_of(2)
     });
@@ -34,8 +35,7 @@ fn fits(image: &Image) -> bool {
 }
 
 fn watchdog_ms() -> u32 {
-    let mut text = [0; 12];
-    config::read("watchdog-ms", &mut text).and_then(|text| text.trim().parse().ok()).unwrap_or(WATCHDOG_MS)
+    config::read("watchdog-ms").and_then(|text| text.parse().ok()).unwrap_or(WATCHDOG_MS)
 }
 
 #[unsafe(no_mangle)]

@@ -26,3 +26,4 @@ pub mod queue;
 pub mod sensor;
 pub mod settings;
 pub mod wire;
+pub mod x509;

@@ -1,42 +1,30 @@
-//! What the command line of QEMU tells the program: `-fw_cfg name=opt/wildcam/<name>,string=<text>`.
+//! What a run shall do differently: a page of text before the emulated eFuses in the file of pflash unit 0.
+//!
+//! It begins with `Wop1` and a line end; each line after it is `name=value`, and the first byte that is no text ends it.
+//! (QEMU's own way, `-fw_cfg`, is not open to a user on this machine before version 8.)
 
-use core::ptr::with_exposed_provenance_mut;
+use core::ptr::with_exposed_provenance;
 
-use crate::mmio;
+use crate::flash::{UNIT_0, UNIT_BYTES};
 
-const DATA: usize = 0x1010_0000;
-const SELECTOR: usize = DATA + 8;
-const DIRECTORY: u16 = 0x19;
-const NAME_BYTES: usize = 56;
-const PREFIX: &[u8] = b"opt/wildcam/";
+/// Where it lies in unit 0.
+pub const OFFSET: u32 = UNIT_BYTES - 2 * PAGE_BYTES as u32;
 
-fn select(key: u16) {
-    // SAFETY: the selector of fw_cfg, which is big-endian.
-    unsafe { mmio::write_half(SELECTOR, key.to_be()) };
+const PAGE_BYTES: usize = 4096;
+const MAGIC: &str = "Wop1\n";
+
+fn page() -> &'static str {
+    // SAFETY: within unit 0, which is only ever read.
+    let bytes =
+        unsafe { core::slice::from_raw_parts(with_exposed_provenance::<u8>(UNIT_0 + OFFSET as usize), PAGE_BYTES) };
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n');
+    let end = bytes.iter().position(|byte| !is_text(byte)).unwrap_or(PAGE_BYTES);
+    core::str::from_utf8(&bytes[..end]).unwrap_or_default()
 }
 
-fn next<const N: usize>() -> [u8; N] {
-    // SAFETY: the data register of fw_cfg gives one byte after the other, and zeros after the end.
-    core::array::from_fn(|_| unsafe { with_exposed_provenance_mut::<u8>(DATA).read_volatile() })
-}
-
-/// The text under `name`, at the start of `out`; longer texts are cut.
-pub fn read<'o>(name: &str, out: &'o mut [u8]) -> Option<&'o str> {
-    select(DIRECTORY);
-    let count = u32::from_be_bytes(next());
-    for _ in 0..count.min(1024) {
-        let size = u32::from_be_bytes(next());
-        let key = u16::from_be_bytes(next());
-        let _reserved: [u8; 2] = next();
-        let entry: [u8; NAME_BYTES] = next();
-        let end = entry.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);
-        if entry[..end].strip_prefix(PREFIX) == Some(name.as_bytes()) {
-            select(key);
-            let length = out.len().min(size as usize);
-            let text = &mut out[..length];
-            text.fill_with(|| u8::from_be_bytes(next()));
-            return core::str::from_utf8(text).ok();
-        }
-    }
-    None
+/// The value under `name`.
+#[must_use]
+pub fn read(name: &str) -> Option<&'static str> {
+    let lines = page().strip_prefix(MAGIC)?.lines();
+    lines.filter_map(|line| line.split_once('=')).find(|(one, _)| *one == name).map(|(_, value)| value.trim())
 }

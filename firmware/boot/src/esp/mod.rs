@@ -1,15 +1,18 @@
-//! The launcher of the ESP32 family: the factory application that the chip maker's second-stage loader starts from 0x10000.
+//! The launcher of the ESP32 family: the factory application that the chip maker's second-stage loader starts from
+//! 0x10000.
 //!
-//! It has to be an ordinary application for that loader (a descriptor, one segment of data and one of code in flash), but
-//! nothing of it runs from flash except its first instructions: while it changes the table of pages, the pages that it came
-//! from may disappear. It lies at the upper end of the RAM that applications may use for static data; images that want to be
-//! loaded there are refused, and an application may use it for its stack and zeroed data, because the launcher is gone by then.
+//! It has to be an ordinary application for that loader (a descriptor, one segment of data and one of code in flash),
+//! but nothing of it runs from flash except its first instructions: while it changes the table of pages, the pages
+//! that it came from may disappear. It lies at the upper end of the RAM that applications may use for static data;
+//! images that want to be loaded there are refused, and an application may use it for its stack and zeroed data,
+//! because the launcher is gone by then.
 //!
-//! What was seen: it compiles and links for the ESP32-C3 and C6, esptool accepts the image, and on an emulated RISC-V core
-//! with the ROM's functions, the page table and the watchdog simulated it loads, maps and enters an application, counts attempts
-//! and rolls back. **Nothing of it has run on a chip.** In particular these are unproven: that reading flash through the ROM
-//! works in the state in which the second-stage loader leaves the controller, that the cache needs no more than what
-//! [`chip::map`] does, and the time that the watchdog takes. Flash encryption is not supported: pages are mapped in clear.
+//! What was seen: it compiles and links for the ESP32-C3 and C6, esptool accepts the image, and on an emulated RISC-V
+//! core with the ROM's functions, the page table and the watchdog simulated it loads, maps and enters an application,
+//! counts attempts and rolls back. **Nothing of it has run on a chip.** In particular these are unproven: that
+//! reading flash through the ROM works in the state in which the second-stage loader leaves the controller, that the
+//! cache needs no more than what [`chip::map`] does, and the time that the watchdog takes. Flash encryption is not
+//! supported: pages are mapped in clear.
 
 #[cfg_attr(feature = "esp32c3", path = "c3.rs")]
 #[cfg_attr(feature = "esp32c6", path = "c6.rs")]
@@ -21,17 +24,13 @@ mod start;
 mod watchdog;
 
 use embedded_storage::nor_flash::ReadNorFlash as _;
-use wildcam_core::{
-    boot::{self, Slot},
-    image::{self, Image},
-    launch::Step,
-    layout::Layout,
-};
+use wildcam_core::{image::Image, launch::Step, layout::Layout};
 
+use crate::choose::choose;
 use console::say;
 use flash::RomFlash;
 
-/// How long there is nothing to do when no slot can be started: time to connect a cable, and not to empty a battery.
+/// How long nothing is done when no slot can be started: time to connect a cable, and not to empty a battery.
 const NOTHING_TO_START_US: u32 = 30_000_000;
 
 /// `rtc_get_reset_reason`: the end of a deep sleep.
@@ -41,28 +40,32 @@ const DEEP_SLEEP: u32 = 5;
 fn launch() -> ! {
     watchdog::arm();
     let mut flash = RomFlash::new(chip::FLASH_BYTES);
-    let Some(layout) = Layout::of(chip::FLASH_BYTES) else { give_up("the flash is too small") };
-    let verify = |flash: &mut RomFlash, slot: Slot| startable(flash, &layout, slot).map(|image| image.mark());
-    let entry = match boot::decide(&mut flash, layout.journal, verify) {
-        Ok(entry) => entry,
+    let layout = const {
+        match Layout::of(chip::FLASH_BYTES) {
+            Some(layout) => layout,
+            None => panic!("the flash has a layout"),
+        }
+    };
+    let fits = |image: &Image| match chip::MEMORY.check(image.chip, image.entry, image.segments()) {
+        Ok(()) => true,
+        Err(error) => {
+            say!("warn boot: {}", error);
+            false
+        }
+    };
+    let (entry, image) = match choose(&mut flash, &layout, chip::MEMORY.chip, fits) {
+        Ok(chosen) => chosen,
         Err(error) => give_up(&error),
     };
-    say!("boot: slot {} is {}, start {}", entry.slot.letter(), entry.reason.word(), entry.attempts);
-    // Read again rather than kept: an image's segments are as much as the stack of a verification.
-    let Some(image) = startable(&mut flash, &layout, entry.slot) else { give_up("the image changed while it was read") };
+    say!(
+        "info boot: slot={} state={:?} attempts={} reason={} version={}",
+        entry.slot.letter(),
+        entry.state,
+        entry.attempts,
+        entry.reason.word(),
+        image.description.as_ref().map_or("?", |description| description.version()),
+    );
     enter(&mut flash, &image)
-}
-
-/// The image in `slot`, if it is whole and can run here.
-fn startable(flash: &mut RomFlash, layout: &Layout, slot: Slot) -> Option<Image> {
-    match image::verify(flash, layout.slots[slot.index()]) {
-        Ok(image) => match chip::MEMORY.check(image.chip, image.entry, image.segments()) {
-            Ok(()) => return Some(image),
-            Err(error) => say!("boot: slot {}: {}", slot.letter(), error),
-        },
-        Err(error) => say!("boot: slot {}: {}", slot.letter(), error),
-    }
-    None
 }
 
 fn enter(flash: &mut RomFlash, image: &Image) -> ! {
@@ -72,11 +75,11 @@ fn enter(flash: &mut RomFlash, image: &Image) -> ! {
             && !(retained && slept)
         {
             let address = chip::data_address(segment.load) as *mut u8;
-            // SAFETY: `check` found that the segment lies in RAM that is not the launcher's, at a multiple of 4; nothing
-            // else runs, and the stages before are over.
+            // SAFETY: `check` found that the segment lies in RAM that is not the launcher's, at a multiple of 4;
+            // nothing else runs, and the stages before are over.
             let target = unsafe { core::slice::from_raw_parts_mut(address, segment.bytes as usize) };
             if flash.read(segment.offset, target).is_err() {
-                give_up("the flash could not be read");
+                give_up(&"the flash could not be read");
             }
         }
     }
@@ -90,14 +93,13 @@ fn enter(flash: &mut RomFlash, image: &Image) -> ! {
 }
 
 /// Says why, waits, and starts the chip anew: what cannot be read now may be readable later.
-fn give_up(why: impl core::fmt::Display) -> ! {
-    say!("boot: {}", why);
+fn give_up(why: &dyn core::fmt::Display) -> ! {
+    say!("error boot: {}", why);
     watchdog::hold_off(NOTHING_TO_START_US);
     rom::reset()
 }
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    // Without its words: formatting them would cost a quarter of the launcher.
-    give_up("the launcher panicked")
+    give_up(&"the launcher panicked")
 }

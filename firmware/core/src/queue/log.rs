@@ -66,11 +66,16 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Finds the latest record. An empty log counts as one whose last sector is full, so the first append erases
+    /// The log of flash that was not looked at. It counts as one whose last sector is full, so the first append erases
     /// the first sector.
-    pub(super) fn scan<F: NorFlash>(flash: &mut F, seed: Seed) -> Result<Self, F::Error> {
+    pub(super) const fn empty<F: NorFlash>(seed: Seed) -> Self {
         let nothing = Record { number: 0, boot: 0, next_sequence: 1, victim: 0, evicted: 0, refused: 0, damaged: 0 };
-        let mut log = Self { sector: LOG_SECTORS - 1, slot: Self::slots::<F>(), last: nothing, seed };
+        Self { sector: LOG_SECTORS - 1, slot: Self::slots::<F>(), last: nothing, seed }
+    }
+
+    /// Finds the latest record.
+    pub(super) fn scan<F: NorFlash>(flash: &mut F, seed: Seed) -> Result<Self, F::Error> {
+        let mut log = Self::empty::<F>(seed);
         let mut record = [0; RECORD_BYTES];
         for sector in 0..LOG_SECTORS {
             for slot in 0..Self::slots::<F>() {

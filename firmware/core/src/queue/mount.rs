@@ -27,7 +27,7 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
     /// [`Error::Geometry`] if there is no sector for items, [`Error::IndexTooSmall`] if there are more than
     /// `ITEMS` items, [`Error::Exhausted`] after 2^32 mounts, [`Error::Flash`].
     pub fn mount(flash: F) -> Result<Self, Error<F::Error>> {
-        Self::mount_seeded(flash, Seed::default())
+        Self::mount_seeded(flash, Seed::NONE)
     }
 
     /// Opens the queue with a bug in it.
@@ -39,34 +39,54 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
         Self::mount_seeded(flash, Seed { mutant: Some(mutant) })
     }
 
-    fn mount_seeded(mut flash: F, seed: Seed) -> Result<Self, Error<F::Error>> {
+    fn mount_seeded(flash: F, seed: Seed) -> Result<Self, Error<F::Error>> {
+        let mut queue = Self::unopened(flash, seed);
+        queue.open()?;
+        Ok(queue)
+    }
+
+    /// A queue that has not looked at its flash yet, and is empty until [`Queue::open`]. A camera has it made in the place
+    /// where it stays: on the way through a stack it would need twice its size there.
+    #[must_use]
+    pub const fn closed(flash: F) -> Self {
+        Self::unopened(flash, Seed::NONE)
+    }
+
+    const fn unopened(flash: F, seed: Seed) -> Self {
         const { Layout::<F>::FITS };
-        // Addresses have 32 bits.
-        let addressable = flash.capacity().min(u32::MAX as usize);
-        let sectors = (addressable / Layout::<F>::SECTOR).saturating_sub(LOG_SECTORS).min(SECTORS);
-        if sectors == 0 || ITEMS == 0 {
-            return Err(Error::Geometry);
-        }
-        let log = Log::scan(&mut flash, seed).map_err(Error::Flash)?;
-        let mut queue = Self {
+        Self {
             flash,
-            sectors,
+            sectors: 0,
             sequences: [0; SECTORS],
             cursor: 0,
-            next_sequence: log.last.next_sequence,
+            next_sequence: 1,
             open: None,
             index: heapless::Vec::new(),
-            log,
+            log: Log::empty::<F>(seed),
             boot: 0,
             seed,
             #[cfg(feature = "mutants")]
             late: None,
-        };
-        queue.scan()?;
-        let lost = queue.drop_incomplete()?;
-        queue.free_unowned();
-        queue.count_boot(lost)?;
-        Ok(queue)
+        }
+    }
+
+    /// Looks at the flash, as [`Queue::mount`] does; to be called once.
+    ///
+    /// # Errors
+    /// Those of [`Queue::mount`]; the queue must not be used after one.
+    pub fn open(&mut self) -> Result<(), Error<F::Error>> {
+        // Addresses have 32 bits.
+        let addressable = self.flash.capacity().min(u32::MAX as usize);
+        self.sectors = (addressable / Layout::<F>::SECTOR).saturating_sub(LOG_SECTORS).min(SECTORS);
+        if self.sectors == 0 || ITEMS == 0 {
+            return Err(Error::Geometry);
+        }
+        self.log = Log::scan(&mut self.flash, self.seed).map_err(Error::Flash)?;
+        self.next_sequence = self.log.last.next_sequence;
+        self.scan()?;
+        let lost = self.drop_incomplete()?;
+        self.free_unowned();
+        self.count_boot(lost)
     }
 
     /// Reads the record at the start of each sector, and finishes the eviction that the log announces.

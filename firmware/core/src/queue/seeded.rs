@@ -62,6 +62,14 @@ pub(super) struct Seed {
     pub(super) mutant: Option<Mutant>,
 }
 
+impl Seed {
+    /// No bug.
+    pub(super) const NONE: Self = Self {
+        #[cfg(feature = "mutants")]
+        mutant: None,
+    };
+}
+
 /// Whether the queue has this bug.
 macro_rules! seeded {
     ($seed:expr, $mutant:ident) => {{

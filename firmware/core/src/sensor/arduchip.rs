@@ -1,5 +1,5 @@
-//! The ArduCAM Mini 2MP Plus: an OV2640 on the control bus, and on SPI the ArduChip, a programmable part with a memory of
-//! 8 MB that takes one frame.
+//! The ArduCAM Mini 2MP Plus: an OV2640 on the control bus, and on SPI the ArduChip, a programmable part with a
+//! memory of 8 MB that takes one frame.
 
 use core::fmt;
 
@@ -195,14 +195,16 @@ impl<S: SpiDevice, I: I2c> ArduCam<S, I> {
         Ok(bytes)
     }
 
-    /// The next bytes of the picture, in the order they come; 0 after its end. `buffer` needs room for 4 bytes.
+    /// The next bytes of the picture, in the order they come; 0 after its end. `buffer` needs room for 4 bytes at
+    /// the beginning of a picture, later for one.
     ///
     /// # Errors
     /// [`Error::NoEnd`], [`Error::Picture`], [`Error::Spi`].
     pub fn read(&mut self, buffer: &mut [u8]) -> Outcome<usize, S, I> {
         while !self.scan.is_complete() {
-            // Room before what is read, for a start that came with the bytes before.
-            let room = buffer.get_mut(START.len()..).unwrap_or_default();
+            // Room before what is read, for a beginning that came with the bytes before.
+            let lead = if self.scan.bytes() == 0 { START.len() } else { 0 };
+            let room = buffer.get_mut(lead..).unwrap_or_default();
             let now = room.len().min(self.left as usize);
             if now == 0 {
                 return Err(Error::NoEnd);
@@ -211,7 +213,7 @@ impl<S: SpiDevice, I: I2c> ArduCam<S, I> {
             self.spi.transaction(&mut [Operation::Write(&[BURST]), Operation::Read(fresh)]).map_err(Error::Spi)?;
             self.left -= now as u32;
             let piece = self.scan.feed(fresh).map_err(Error::Picture)?;
-            let mut range = piece.range.start + START.len()..piece.range.end + START.len();
+            let mut range = piece.range.start + lead..piece.range.end + lead;
             if piece.begins {
                 range.start -= START.len();
                 buffer[range.start..range.start + START.len()].copy_from_slice(&START);

@@ -8,8 +8,8 @@ use super::{
     simulated::Bus,
 };
 
-/// A picture as the sensor sends it: tables, a comment that holds an end marker, and `data` bytes in which 0xFF is stuffed
-/// and restart markers stand.
+/// A picture as the sensor sends it: tables, a comment that holds an end marker, and `data` bytes in which 0xFF is
+/// stuffed and restart markers stand.
 fn picture(data: usize) -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE0, 0, 16];
     bytes.extend(*b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");
@@ -58,6 +58,19 @@ fn all(camera: &mut ArduCam<Bus, Bus>, room: usize) -> Vec<u8> {
             bytes => found.extend(&buffer[..bytes]),
         }
     }
+}
+
+/// Reads as one does who knows the length: never more room than is left.
+fn exactly(camera: &mut ArduCam<Bus, Bus>, bytes: usize, room: usize) -> Vec<u8> {
+    let mut buffer = vec![0; room];
+    let mut found = Vec::new();
+    while found.len() < bytes {
+        let room = room.min(bytes - found.len());
+        let n = camera.read(&mut buffer[..room]).expect("the picture is read");
+        assert!((1..=room).contains(&n));
+        found.extend(&buffer[..n]);
+    }
+    found
 }
 
 fn ready(frames: impl IntoIterator<Item = Vec<u8>>) -> (ArduCam<Bus, Bus>, Bus) {
@@ -129,6 +142,8 @@ fn pictures_are_measured_and_read_in_pieces() {
         for room in [4, 5, 64, 512, 4096] {
             camera.rewind().expect("it can be read again");
             assert_eq!(all(&mut camera, room), picture, "with room for {room}");
+            camera.rewind().expect("it can be read again");
+            assert_eq!(exactly(&mut camera, picture.len(), room), picture, "with room for {room} and no more");
         }
     }
     assert!(bus.0.borrow().longest <= 4096, "never more than there is room for");

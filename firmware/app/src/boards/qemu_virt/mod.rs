@@ -3,8 +3,8 @@
 //! Network by virtio, flash by CFI, randomness of the host, and a camera that follows a script. The host's loopback is
 //! at 10.0.2.2, as QEMU's user-mode network has it.
 //!
-//! `-fw_cfg name=opt/wildcam/<name>,string=<value>` sets `picture-every-ms`, `report-every-ms` and `trial-ms`, and with
-//! `fault` (`b:panic`, `b:hang`, `b:silent`) makes the image of a slot fail, to see it rolled back.
+//! A page of options in pflash unit 0 (`wildcam_virt::config`) sets `picture-every-ms`, `report-every-ms` and `trial-ms`,
+//! and with `fault` (`b:panic`, `b:hang`, `b:silent`) makes the image of a slot fail, to see it rolled back.
 
 mod executor;
 mod eye;
@@ -63,8 +63,7 @@ impl Board for QemuVirt {
             ("report-every-ms", &mut plan.report_every_ms),
             ("trial-ms", &mut plan.trial_ms),
         ] {
-            let mut text = [0; 20];
-            if let Some(ms) = config::read(name, &mut text).and_then(|text| text.trim().parse().ok()) {
+            if let Some(ms) = config::read(name).and_then(|text| text.parse().ok()) {
                 *value = ms;
             }
         }
@@ -72,8 +71,7 @@ impl Board for QemuVirt {
     }
 
     fn fault(slot: Slot) -> Option<Fault> {
-        let mut text = [0; 16];
-        let (letter, fault) = config::read("fault", &mut text)?.trim().split_once(':')?;
+        let (letter, fault) = config::read("fault")?.split_once(':')?;
         if letter.chars().next() != Some(slot.letter()) {
             return None;
         }
