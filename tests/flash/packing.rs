@@ -56,3 +56,37 @@ fn a_kit_flashes_cameras_without_the_project() {
     let waiting = fs::read_to_string(laptop.dir.project().join(".wildcam/registrations.jsonl")).unwrap();
     assert!(waiting.contains("ridge-1") && waiting.contains("ridge-2"), "{waiting}");
 }
+
+#[test]
+fn keys_that_waited_are_registered_when_there_is_a_gateway() {
+    let field = Field::new();
+    let place = field.dir.project();
+    // Without a wildcam.toml the lab is the project: its key, its authority, its endpoint list.
+    for file in ["wildcam.toml", "online.key", "authority.pem"] {
+        fs::remove_file(place.join(file)).unwrap();
+    }
+    field.build(BOARD, 1);
+    field.dir.run_within(crate::boards::LIMIT, field.dir.wildcam(&["lab", "up", "--cameras", "0"])).expect_code(0);
+    let flash = ["flash", "--yes", "--board", "qemu-virt", "--port", "cam.flash", "--name", "ridge-1"];
+    field.dir.run(&flash).expect_code(0);
+    let status = field.dir.run(&["lab", "status", "--json"]).expect_code(0);
+    let port = &status.json_lines()[0]["layout"]["clouds"][0]["gateways"][0]["port"];
+    fs::write(
+        place.join("wildcam.toml"),
+        format!(
+            "[project]\nname = \"owls\"\n[clouds.a]\nprovider = \"custom\"\nstore = {{ path = \"stores/a\" }}\n\
+             [gateway]\ncopies = 1\npublic_urls = {{ a = \"https://localhost:{port}\" }}\n\
+             [fleet]\nonline_key = \"file:.wildcam/lab/online.pem\"\n"
+        ),
+    )
+    .unwrap();
+    let register = ["flash", "--register", "--authority", ".wildcam/lab/authority.pem", "--json"];
+    let registered = field.dir.run(&register).expect_code(0);
+    let key = registered.json_lines()[0]["public_key"].as_str().unwrap().to_owned();
+    let (held, _) = identity_in(&fs::read(place.join("cam.flash")).unwrap(), BOARD).unwrap();
+    assert_eq!(key, held.public_key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let again = field.dir.run(&register).expect_code(0);
+    assert!(again.stdout.is_empty(), "it was sent twice: {}", again.stdout);
+    fs::remove_file(place.join("wildcam.toml")).unwrap();
+    field.dir.run(&["lab", "down"]).expect_code(0);
+}

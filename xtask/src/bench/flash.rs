@@ -111,7 +111,9 @@ pub(super) fn run(binary: &Path, runs: usize) -> Result<(), Failure> {
         let mut command = Command::new(binary);
         command.args(["flash", "--yes", "--quiet", "--firmware-only", "--firmware"]).arg(&image);
         command.arg("--project").arg(folder.path());
-        boards.iter().for_each(|board| drop(command.arg("--port").arg(&board.port)));
+        for board in boards {
+            command.arg("--port").arg(&board.port);
+        }
         vec![command]
     };
     let program = peer("esptool", "esptool")?;
