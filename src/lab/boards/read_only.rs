@@ -17,9 +17,9 @@ impl ReadOnly {
     /// A chip with this boot stage; `None` when that is too large.
     #[must_use]
     pub fn new(mut boot: Vec<u8>) -> Option<Self> {
-        // What the build wrote may end where the boot stage ends, or be padded to the whole chip.
+        // What the build wrote is padded to the whole chip.
         let rest = boot.get(OPTIONS_AT..).unwrap_or_default();
-        if boot.len() > BYTES || rest.iter().any(|byte| *byte != 0xFF) {
+        if boot.len() > BYTES || rest.iter().any(|byte| !matches!(byte, 0 | 0xFF)) {
             return None;
         }
         boot.resize(BYTES, 0xFF);
