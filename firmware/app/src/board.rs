@@ -103,6 +103,7 @@ pub(crate) struct Parts<B: Board> {
 
 /// What a run does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "qemu-virt"), allow(dead_code, reason = "a chip is never told to fail"))]
 pub(crate) enum Fault {
     /// It panics after its start.
     Panic,
