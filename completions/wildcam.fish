@@ -44,6 +44,10 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "adopt" -d 'Take som
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "state" -d 'What wildcam has made'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "validate" -d 'Check the templates against the providers\' schemas, without a network'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "eject" -d 'Write what was deployed as Terraform or CloudFormation: an exit that works'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "build" -d 'Compile the cameras\' firmware'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "flash" -d 'Put firmware and an identity on every board that is plugged in'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "pack" -d 'Put prebuilt firmware, tokens and endpoint lists into one file, before leaving'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "monitor" -d 'Show what boards say, with backtraces in functions and lines'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "lab" -d 'Three small clouds on this machine'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "drill" -d 'Break something on purpose and measure the recovery'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "gateway" -d 'Serve the API that cameras talk to'
@@ -223,6 +227,87 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l yes -d 'Answer
 complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand eject" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l board -d 'A board; may be given several times; default: every board that this machine can compile for' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -s o -l output -d 'Where the files go; default: target/firmware' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l sources -d 'The folder that holds firmware/, for who changes it; default: the sources in this program' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l cache -d 'Where sources are unpacked and compiled; default: a folder of this user\'s cache' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l wakes -d 'How often the camera wakes in a day' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l pictures -d 'Pictures in each wake' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l picture-kb -d 'The length of a picture, in kilobytes' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l connections -d 'How often the camera connects in a day' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l link-kbit -d 'What the link carries, in kilobits a second' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l battery-mah -d 'The battery\'s charge' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l offline -d 'Use no network'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l energy -d 'Compile nothing; show what a camera draws from its battery in a day'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand build" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l port -d 'A port with a board, or the flash file of an emulated one; default: every board that is found. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l board -d 'The board; default: what the chip says it is' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l firmware -d 'Firmware of wildcam: a -full.bin or -app.bin; default: what `wildcam build` wrote to target/firmware' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l image -d 'An image of ESP-IDF or Arduino; wildcam cannot manage the board afterwards' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l pack -d 'A file of `wildcam pack` with firmware, tokens and endpoint lists' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l pack-key -d 'Where the key of the pack is found: env:NAME or file:PATH' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l roster -d 'The cameras: a CSV file with the columns name, mac, ssid, passphrase, group' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l name -d 'The name of the camera, for one board; default: cam- and the end of its MAC' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l wifi -d 'The wireless network of cameras for which the roster names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l wifi-passphrase -d 'Where its passphrase is found: env:NAME or file:PATH' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l group -d 'The group of cameras for which the roster names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); default: the lab\'s' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l endpoints -d 'A signed endpoint list; default: the lab\'s, or one made from gateway.public_urls' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l allow-data-loss -d 'Consent to losing the key, the counters and the waiting pictures of this camera. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l baud -d 'The baud rate to begin with; errors lower it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l firmware-only -d 'Write no identity to boards that have none'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l new-identity -d 'Write a new identity also where one is; needs --allow-data-loss for each camera that it replaces'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l no-reset -d 'Never touch the port\'s control lines: the chip is in its loader already'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l dry-run -d 'Show the plan and change nothing'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l register -d 'Send the public keys that wait for a network to the gateways, and flash nothing'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s o -l output -d 'The file to write' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l board -d 'A board whose firmware is packed; default: every board that was built. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l cameras -d 'How many cameras may be flashed from it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l prefix -d 'How the cameras\' names begin' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l roster -d 'The cameras: a CSV file with the columns name, mac, ssid, passphrase, group' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l wifi -d 'The wireless network of cameras for which the roster names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l wifi-passphrase -d 'Where its passphrase is found: env:NAME or file:PATH' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l group -d 'The group of cameras for which the roster names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l key -d 'Where the key of the pack is found: env:NAME or file:PATH' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); default: the lab\'s' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l endpoints -d 'A signed endpoint list; default: the lab\'s, or one made from gateway.public_urls' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l port -d 'A port with a board; default: every board that is found. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l baud -d 'The baud rate' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l board -d 'The board, for the functions and lines of what `wildcam build` wrote to target/firmware' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l elf -d 'The ELF file of the firmware, for functions and lines' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l expect -d 'End when every board has said this text' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l timeout -d 'End after this time' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and not __fish_seen_subcommand_from up down status logs" -l json -d 'JSON lines on standard output'
@@ -241,6 +326,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_sub
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l cameras -d 'Virtual cameras' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l between-clouds -d 'The delay between two clouds, one way' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l seed -d 'The seed of everything that is drawn by lot' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l project -d 'The folder that holds wildcam.toml' -r -F
@@ -303,6 +389,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_s
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l cameras -d 'Virtual cameras' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l between-clouds -d 'The delay between two clouds, one way' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l seed -d 'The seed of everything that is drawn by lot' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l project -d 'The folder that holds wildcam.toml' -r -F

@@ -59,8 +59,12 @@ pub(crate) fn elf(entry: u32, sections: &[Section], symbols: &[Symbol], loads: &
             Content::Room(length) => (8, *length),
         };
         let place = places[places.len() - 1];
-        // Allocated; code is executable too.
-        let flags = if section.name.contains("text") { 6 } else { 2 };
+        // Allocated; code may be run, and data be written to.
+        let flags = match section.name {
+            name if name.contains("text") => 6,
+            name if name.starts_with(".rodata") || name.contains("appdesc") => 2,
+            _ => 3,
+        };
         headers.extend(words(&[name(section.name), kind, flags, section.address, place, length, 0, 0, 4, 0]));
     }
     let index = |wanted: &str| sections.iter().position(|section| section.name == wanted);

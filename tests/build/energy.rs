@@ -85,7 +85,7 @@ fn the_queue_takes_as_much_flash_as_the_model_says() {
 fn a_day_is_told_in_words_and_as_json() {
     let output = TestDir::new().run(&["build", "--energy", "--board", "esp32c3"]).expect_code(0);
     for wanted in
-        ["esp32c3: 100 wakes with 1 pictures each, 4 connections a day", "cloud features", "ASSUMED", "data sheet"]
+        ["esp32c3: 100 wakes with 1 pictures each, 3 connections a day", "cloud features", "ASSUMED", "data sheet"]
     {
         assert!(output.stdout.contains(wanted), "{wanted} is not in:\n{}", output.stdout);
     }

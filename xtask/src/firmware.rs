@@ -5,7 +5,11 @@ use std::{fs, path::Path, process::Command};
 use crate::{machine, peers, program, steps::Outcome, targets, terminal, workspace::Workspace};
 
 /// A board, what it is compiled for, and whether esptool reads its images.
-const BOARDS: [(&str, &str, bool); 1] = [("qemu-virt", "riscv32imac-unknown-none-elf", false)];
+const BOARDS: [(&str, &str, bool); 3] = [
+    ("esp32c3", "riscv32imc-unknown-none-elf", true),
+    ("esp32c6", "riscv32imac-unknown-none-elf", true),
+    ("qemu-virt", "riscv32imac-unknown-none-elf", false),
+];
 
 /// Builds the firmware of every board that upstream Rust compiles, and checks the images.
 ///

@@ -190,6 +190,7 @@ pub(crate) enum Wake {
 
 /// Why the machine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "qemu-virt", allow(dead_code, reason = "an emulated supply never falls, and nothing there moves"))]
 pub(crate) enum BootCause {
     /// Power came.
     PowerOn,

@@ -81,7 +81,8 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let random = Random::seed(&mut entropy);
     let flash: &'static RefCell<Flash> = FLASH.init(RefCell::new(flash));
 
-    let boot = boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
+    let boot =
+        boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
     let fault = boot.and_then(|entry| {
         log::info!(
             "slot: {} state={:?} attempts={} reason={}",
@@ -148,10 +149,7 @@ type List = (Endpoints, u64, VerifyingKey);
 
 /// The list that was kept last if it is valid and newer, else that of the identity.
 #[inline(never)]
-fn endpoints(
-    identity: &Identity<'_>,
-    settings: &mut Settings<Part<'static, Flash>>,
-) -> Result<List, &'static str> {
+fn endpoints(identity: &Identity<'_>, settings: &mut Settings<Part<'static, Flash>>) -> Result<List, &'static str> {
     let trusted = VerifyingKey::from_bytes(&identity.trusted).map_err(|_| "the fleet's key is no key")?;
     let mut buffer = [0; MAX_DOCUMENT];
     let kept = settings.endpoints(&mut buffer).ok().flatten().unwrap_or_default();
@@ -174,11 +172,7 @@ fn number(document: &[u8], trusted: &VerifyingKey) -> Option<u64> {
 }
 
 #[inline(never)]
-fn connect(
-    spawner: Spawner,
-    card: <Chosen as Board>::Network,
-    random: Random,
-) -> Result<Stack<'static>, &'static str> {
+fn connect(spawner: Spawner, card: <Chosen as Board>::Network, random: Random) -> Result<Stack<'static>, &'static str> {
     static RESOURCES: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
     let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
     let (stack, runner) = embassy_net::new(card, config, RESOURCES.take(), random.u64());

@@ -13,10 +13,7 @@ use core::{
 use embassy_net::{IpAddress, Stack, dns::DnsQueryType, tcp::TcpSocket};
 use embassy_time::{Duration, Instant};
 use embedded_io_async::{ErrorType, Read, Write};
-use embedded_tls::{
-    Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection,
-    TlsContext, TlsError,
-};
+use embedded_tls::{Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection, TlsContext, TlsError};
 use rand_chacha::ChaCha20Rng;
 use rand_core::CryptoRngCore;
 use wildcam_core::{cose::Endpoint, link::Dial};

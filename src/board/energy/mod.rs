@@ -29,13 +29,13 @@ pub struct Plan {
 }
 
 impl Default for Plan {
-    /// A busy place with a weak link: a hundred pictures a day, sent every six hours, from two cells of the size 18650.
+    /// A busy place with a weak link: a hundred pictures a day, sent every eight hours, from two cells of the size 18650.
     fn default() -> Self {
         Self {
             wakes: 100.0,
             pictures: 1.0,
             picture_bytes: 30_000.0,
-            connections: 4.0,
+            connections: 3.0,
             link_bits_s: 2_000_000.0,
             battery_mah: 6000.0,
         }

@@ -25,7 +25,7 @@ pub(super) struct DayArguments {
     #[arg(long, value_name = "KB", requires = "energy", default_value_t = 30)]
     picture_kb: u32,
     /// How often the camera connects in a day
-    #[arg(long, value_name = "N", requires = "energy", default_value_t = 4)]
+    #[arg(long, value_name = "N", requires = "energy", default_value_t = 3)]
     connections: u32,
     /// What the link carries, in kilobits a second
     #[arg(long, value_name = "KBIT", requires = "energy", default_value_t = 2000,

@@ -125,7 +125,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
             cargo_home: machine.cargo_home.as_deref(),
             offline: arguments.offline,
         };
-        let mut screen = Screen { context, bar: None };
+        let mut screen = Screen { context, warnings: arguments.sources.is_some(), bar: None };
         let built = build::build(&request, &context.interrupt, &mut |event| screen.show(event)).await;
         drop(screen);
         let built = built.map_err(|error| failure(&error))?;
@@ -218,6 +218,8 @@ fn cache_folder() -> Result<PathBuf, CommandError> {
 /// Draws the events of a build.
 struct Screen<'a> {
     context: &'a Context,
+    /// Who builds sources of their own wants the compiler's warnings; to others they say nothing.
+    warnings: bool,
     bar: Option<(Board, Stage, Progress)>,
 }
 
@@ -241,6 +243,7 @@ impl Screen<'_> {
                 let stage = stage.to_string();
                 ui.json(&CompilingLine { board: board.name(), stage: &stage, done, total, name: &name });
             }
+            Event::Warning { .. } if !self.warnings => {}
             Event::Warning { board, stage, text } => {
                 self.context.ui.warn(format_args!("in the {stage} for {board}: {}", text.trim_end()));
             }
@@ -274,8 +277,10 @@ fn say(built: &Built, context: &Context) {
     };
     row("application, flash", sizes.flash, Some(sizes.budget.flash));
     row("boot stage, flash", sizes.boot, Some(sizes.budget.boot));
-    row("RAM: code, data, heap", sizes.ram.total(), Some(sizes.budget.ram));
-    row("  of that code", sizes.ram.code, None);
+    let emulated = *board == Board::QemuVirt;
+    let what = if emulated { "RAM: data, heap" } else { "RAM: code, data, heap" };
+    row(what, sizes.held_ram(), Some(sizes.budget.ram));
+    row(if emulated { "  beside it code" } else { "  of that code" }, sizes.ram.code, None);
     row("  of that static data", sizes.ram.fixed(), None);
     row("  of that heap", sizes.ram.heap, None);
     row("stack", sizes.stack, None);
