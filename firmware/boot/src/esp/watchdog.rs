@@ -26,7 +26,7 @@ pub(super) fn arm() {
     let factor = unsafe { (chip::EFUSE_BLOCK0_WORD2 as *const u32).read_volatile() } >> 16 & 3;
     write(chip::WDT_PROTECT, UNLOCK);
     write(chip::WDT_CONFIG, CONFIG);
-    write(chip::WDT_STAGE0, SECONDS * SLOW_CLOCK_HZ >> (1 + factor));
+    write(chip::WDT_STAGE0, (SECONDS * SLOW_CLOCK_HZ) >> (1 + factor));
     write(chip::WDT_FEED, 1 << 31);
     write(chip::WDT_PROTECT, 0);
 }
