@@ -883,6 +883,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
             [CompletionResult]::new('--cloud', '--cloud', [CompletionResultType]::ParameterName, 'Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
+            [CompletionResult]::new('--usb', '--usb', [CompletionResultType]::ParameterName, 'Look at USB instead: ports, drivers, permissions, and who has a port')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Only results and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Only results and errors')

@@ -611,7 +611,7 @@ _wildcam() {
             return 0
             ;;
         wildcam__subcmd__doctor)
-            opts="-q -v -h --cloud --project --env --json --quiet --yes --no-color --verbose --help"
+            opts="-q -v -h --cloud --usb --project --env --json --quiet --yes --no-color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

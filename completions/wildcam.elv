@@ -833,6 +833,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
             cand --cloud 'Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
+            cand --usb 'Look at USB instead: ports, drivers, permissions, and who has a port'
             cand --json 'JSON lines on standard output'
             cand -q 'Only results and errors'
             cand --quiet 'Only results and errors'

@@ -595,6 +595,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand ci; and __fish_seen_subc
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l cloud -d 'Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l usb -d 'Look at USB instead: ports, drivers, permissions, and who has a port'
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l json -d 'JSON lines on standard output'
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -s q -l quiet -d 'Only results and errors'
 complete -c wildcam -n "__fish_wildcam_using_subcommand doctor" -l yes -d 'Answer ordinary questions with yes; never consents to loss'

@@ -4,7 +4,10 @@ use std::fs;
 
 use wildcam::board::{Board, flash::BANK_BYTES};
 
-use crate::boards::{Field, app_image, assert_holds, camera, identity_in};
+use crate::{
+    boards::{Field, assert_holds, camera, identity_in},
+    firmware::app_image,
+};
 
 const BOARD: Board = Board::QemuVirt;
 const FLASH: [&str; 9] =

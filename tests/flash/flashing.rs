@@ -7,7 +7,7 @@ use wildcam_core::identity::MAX_RECORD;
 
 use crate::{
     boards::{Field, LIMIT, assert_holds, camera, identity_in},
-    support::peers,
+    support::{Output, peers},
 };
 
 const BOARD: Board = Board::Esp32C3;
@@ -65,7 +65,7 @@ fn one_board_gets_firmware_and_an_identity_and_keeps_both() {
     let at = changed.len() - 150_000;
     let path = field.dir.project().join("target/firmware/wildcam-esp32c3-full.bin");
     changed.truncate(BOARD.layout().slots[0].offset as usize);
-    changed.extend(crate::boards::app_image(BOARD, 2));
+    changed.extend(crate::firmware::app_image(BOARD, 2));
     assert!(at < changed.len());
     std::fs::write(path, &changed).unwrap();
     field.flash(&[&board], &[]).expect_code(0);
@@ -97,8 +97,17 @@ fn four_boards_are_flashed_at_once_by_a_roster() {
     let firmware = field.build(BOARD, 1);
     let roster = format!("name,mac,group\ncreek-1,,creek\nridge-9,{},ridge\ncreek-2,,\ncreek-3,,\n", boards[2].mac);
     std::fs::write(field.dir.project().join("cameras.csv"), roster).unwrap();
+    let Some(alone) = field.board("esp32c3", 9) else { return };
+    let took = |output: &Output| {
+        let lines = output.json_lines();
+        let flashed = lines.iter().filter(|line| line["reason"] == "flashed");
+        flashed.map(|line| line["took_ms"].as_u64().unwrap()).max().unwrap()
+    };
+    let one = took(&field.flash(&[&alone], &[]).expect_code(0));
     let boards: Vec<_> = boards.iter().collect();
     let output = field.flash(&boards, &["--roster", "cameras.csv"]).expect_code(0);
+    let four = took(&output);
+    eprintln!("one board took {one} ms, the slowest of four at once {four} ms, {:.2} times", four as f64 / one as f64);
     let names: Vec<String> = boards
         .iter()
         .map(|board| {

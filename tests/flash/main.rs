@@ -7,9 +7,12 @@
 mod boards;
 mod emulated;
 mod faults;
+#[allow(unreachable_pub, reason = "the bench has it as well")]
+mod firmware;
 mod flashing;
 mod monitoring;
 mod packing;
+#[allow(unreachable_pub, reason = "the bench has it as well")]
 mod relay;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]

@@ -14,8 +14,12 @@ chip, mac, flash_file, port_file = sys.argv[1:5]
 address = tuple(int(pair, 16) for pair in mac.split(':'))
 registers.mac_bytes_for_chip = lambda _chip: address
 
-# The mock goes on as a running stub for three seconds after a flash has ended; a board is reset at once.
-server._FLASH_END_IDLE_SEC = 0.0
+# The mock is reset three seconds after a flash has ended, whatever it is in the middle of then. Here the relay resets it, when
+# the port is closed.
+server._FLASH_END_IDLE_SEC = float('inf')
+
+# It gives an acknowledgement 50 ms to arrive, which is less than a block takes on a line of this speed.
+server._CLIENT_RECV_TIMEOUT = 5.0
 
 if not os.path.exists(flash_file):
     with open(flash_file, 'wb') as new:

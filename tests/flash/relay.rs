@@ -37,6 +37,7 @@ pub struct Line {
     corrupt_times: AtomicU64,
     stop: AtomicBool,
     call: AtomicBool,
+    vanished: AtomicBool,
     bits_per_second: AtomicU64,
 }
 
@@ -57,6 +58,7 @@ impl Relay {
             corrupt_times: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             call: AtomicBool::new(false),
+            vanished: AtomicBool::new(false),
             bits_per_second: AtomicU64::new(baud.into()),
         });
         let master = plug(path)?;
@@ -98,7 +100,10 @@ impl Drop for Relay {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        let _ = fs::remove_file(&self.path);
+        // After the port has gone, another may have been plugged in under its name.
+        if !self.line.vanished.load(Ordering::SeqCst) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -160,6 +165,7 @@ fn carry(master: &OwnedFd, path: &Path, board: SocketAddr, line: &Arc<Line>) {
         let before = line.sent.fetch_add(length as u64, Ordering::SeqCst);
         if before + length as u64 > line.vanish_at.load(Ordering::SeqCst) {
             let _ = fs::remove_file(path);
+            line.vanished.store(true, Ordering::SeqCst);
             return;
         }
         let at = line.corrupt_at.load(Ordering::SeqCst);

@@ -103,6 +103,7 @@ pub(crate) struct Parts<B: Board> {
 
 /// What a run does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "qemu-virt"), expect(dead_code, reason = "only an emulated board can be told"))]
 pub(crate) enum Fault {
     /// It panics after its start.
     Panic,
@@ -189,6 +190,7 @@ pub(crate) enum Wake {
 
 /// Why the machine started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "qemu-virt", allow(dead_code, reason = "an emulated supply never falls, and nothing there moves"))]
 pub(crate) enum BootCause {
     /// Power came.
     PowerOn,

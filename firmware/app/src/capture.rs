@@ -39,7 +39,7 @@ pub(crate) async fn run(
     mut power: <Chosen as Board>::Power,
     random: Random,
 ) -> ! {
-    state.battery_mv.set(power.battery_mv());
+    measure(state, &mut power);
     // A chip that motion woke has its picture to take before all else.
     if state.cause == BootCause::Motion {
         picture(state, &mut eye, random, Wake::Motion).await;
@@ -60,7 +60,7 @@ pub(crate) async fn run(
             }
             Either::Second(()) => continue,
         };
-        state.battery_mv.set(power.battery_mv());
+        measure(state, &mut power);
         if wake == Wake::Timer {
             due_ms += far_ms;
             if every_ms == 0 {
@@ -69,6 +69,11 @@ pub(crate) async fn run(
         }
         picture(state, &mut eye, random, wake).await;
     }
+}
+
+fn measure(state: &State, power: &mut impl Power) {
+    state.battery_mv.set(power.battery_mv());
+    state.solar_mv.set(power.solar_mv());
 }
 
 async fn picture(state: &State, eye: &mut impl PictureSource, random: Random, wake: Wake) {

@@ -55,6 +55,7 @@ pub(crate) fn start() {
 
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    let _ = write!(Sink, "wildcam error panic: {info}\r\n");
+    let (file, line) = info.location().map_or(("?", 0), |location| (location.file(), location.line()));
+    let _ = write!(Sink, "wildcam error panic: {} at {file}:{line}\r\n", info.message());
     Chosen::reset(true)
 }

@@ -4,9 +4,11 @@
 //! handshake by its key. A chain is refused: a certificate in the middle would let the key of one gateway vouch for any
 //! name.
 
-use embedded_tls::{Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, Sha256, TlsError, TlsVerifier};
-use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
+use embedded_tls::{
+    Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, Sha256, TlsError, TlsVerifier,
+};
 use p256::ecdsa::signature::digest::Digest as _;
+use p256::ecdsa::{Signature, VerifyingKey, signature::Verifier as _};
 use wildcam_core::x509::{Certificate, POINT_BYTES};
 
 /// ecdsa_secp256r1_sha256 of RFC 8446, section 4.2.3.

@@ -81,7 +81,8 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let random = Random::seed(&mut entropy);
     let flash: &'static RefCell<Flash> = FLASH.init(RefCell::new(flash));
 
-    let boot = boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
+    let boot =
+        boot::current(&mut *flash.borrow_mut(), LAYOUT.journal).map_err(|_| "the boot journal cannot be read")?;
     let fault = boot.and_then(|entry| {
         log::info!(
             "slot: {} state={:?} attempts={} reason={}",
@@ -106,7 +107,10 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     })?;
     let cause = power.boot_cause();
     let mut settings = Settings::mount(Part::new(flash, LAYOUT.settings)).map_err(|_| "the settings cannot be read")?;
-    let boot_count = settings.count_boot(cause as u8).map_err(|_| "the start cannot be counted")?;
+    // Without settings the count begins at the minute in which the identity was written: a camera that is flashed again is
+    // ahead of all it ever counted, unless it started more than once a minute for all its life.
+    let least = u32::try_from(identity.set_at_ms / 60_000).unwrap_or(0);
+    let boot_count = settings.count_boot(cause as u8, least).map_err(|_| "the start cannot be counted")?;
     let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms);
     let queue = mount(flash)?;
     log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
@@ -122,6 +126,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         boot,
         epoch_ms: Cell::new(0),
         battery_mv: Cell::new(None),
+        solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
         queued: Signal::new(),
         idle: Signal::new(),
@@ -144,32 +149,30 @@ type List = (Endpoints, u64, VerifyingKey);
 
 /// The list that was kept last if it is valid and newer, else that of the identity.
 #[inline(never)]
-fn endpoints(
-    identity: &Identity<'_>,
-    settings: &mut Settings<Part<'static, Flash>>,
-) -> Result<List, &'static str> {
+fn endpoints(identity: &Identity<'_>, settings: &mut Settings<Part<'static, Flash>>) -> Result<List, &'static str> {
     let trusted = VerifyingKey::from_bytes(&identity.trusted).map_err(|_| "the fleet's key is no key")?;
-    let read = |bytes: &[u8]| {
-        let document = cose::verify(bytes, &trusted).ok()?;
-        Some((Endpoints::from_document(&document).ok()?, document.seq))
-    };
     let mut buffer = [0; MAX_DOCUMENT];
-    let kept = settings.endpoints(&mut buffer).ok().flatten().and_then(read);
-    let given = read(identity.endpoints);
-    let newer = match (kept, given) {
-        (Some(kept), Some(given)) if given.1 > kept.1 => given,
-        (Some(one), _) | (None, Some(one)) => one,
-        (None, None) => return Err("the identity has no valid endpoint list"),
+    let kept = settings.endpoints(&mut buffer).ok().flatten().unwrap_or_default();
+    // Each is verified and thrown away, and the better one verified again: one parsed list is on the stack, not three.
+    let chosen = match (number(kept, &trusted), number(identity.endpoints, &trusted)) {
+        (Some(kept), Some(given)) if given > kept => identity.endpoints,
+        (Some(_), _) => kept,
+        (None, _) => identity.endpoints,
     };
-    Ok((newer.0, newer.1, trusted))
+    let document = cose::verify(chosen, &trusted).map_err(|_| "the identity has no valid endpoint list")?;
+    let list = Endpoints::from_document(&document).map_err(|_| "the identity has no valid endpoint list")?;
+    Ok((list, document.seq, trusted))
+}
+
+/// The number of a list that can be used.
+#[inline(never)]
+fn number(document: &[u8], trusted: &VerifyingKey) -> Option<u64> {
+    let document = cose::verify(document, trusted).ok()?;
+    Endpoints::from_document(&document).ok().map(|_| document.seq)
 }
 
 #[inline(never)]
-fn connect(
-    spawner: Spawner,
-    card: <Chosen as Board>::Network,
-    random: Random,
-) -> Result<Stack<'static>, &'static str> {
+fn connect(spawner: Spawner, card: <Chosen as Board>::Network, random: Random) -> Result<Stack<'static>, &'static str> {
     static RESOURCES: ConstStaticCell<StackResources<SOCKETS>> = ConstStaticCell::new(StackResources::new());
     let config = Config::dhcpv4(embassy_net::DhcpConfig::default());
     let (stack, runner) = embassy_net::new(card, config, RESOURCES.take(), random.u64());

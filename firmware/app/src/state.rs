@@ -57,6 +57,8 @@ pub(crate) struct State {
     pub(crate) epoch_ms: Cell<u64>,
     /// The battery when it was last measured.
     pub(crate) battery_mv: Cell<Option<u16>>,
+    /// The solar panel when it was last measured.
+    pub(crate) solar_mv: Cell<Option<u16>>,
     /// Whether a gateway took a report since the start.
     pub(crate) checked_in: Cell<bool>,
     /// Something was put into the queue.

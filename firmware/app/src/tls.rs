@@ -13,10 +13,7 @@ use core::{
 use embassy_net::{IpAddress, Stack, dns::DnsQueryType, tcp::TcpSocket};
 use embassy_time::{Duration, Instant};
 use embedded_io_async::{ErrorType, Read, Write};
-use embedded_tls::{
-    Aes128GcmSha256, CertificateRef, CertificateVerifyRef, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection,
-    TlsContext, TlsError,
-};
+use embedded_tls::{Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection, TlsContext, TlsError};
 use rand_chacha::ChaCha20Rng;
 use rand_core::CryptoRngCore;
 use wildcam_core::{cose::Endpoint, link::Dial};
@@ -26,9 +23,10 @@ use crate::{board::Board as _, boards::Chosen, pinned::Pinned, random::Random};
 /// Connections at once: as many as a race has lanes.
 pub(crate) const CONNECTIONS: usize = 2;
 
-const RECEIVE_BYTES: usize = 4096;
+const RECEIVE_BYTES: usize = 2048;
 const SEND_BYTES: usize = 4096;
-const RECORD_IN_BYTES: usize = 8192;
+/// A whole answer in one record, and some for its padding.
+const RECORD_IN_BYTES: usize = wildcam_core::camera::BUFFER_BYTES + 1024;
 /// A buffer of the camera in one record.
 const RECORD_OUT_BYTES: usize = wildcam_core::camera::BUFFER_BYTES + embedded_tls::TLS_RECORD_OVERHEAD;
 /// After which a peer that says nothing at all is given up by TCP itself.

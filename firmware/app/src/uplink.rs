@@ -7,9 +7,10 @@ use wildcam_core::{
     boot,
     camera::{Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
     identity::Wifi,
+    layout::SECTOR_BYTES,
     link::ConnectError,
     queue::{self, Filter, ItemId},
-    wire::{QueueStatus, Status, Ulid, clipped},
+    wire::{Health, QueueStatus, Status, Ulid, clipped},
 };
 
 use crate::{
@@ -124,7 +125,7 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
             Ok(()) => {
                 patience.reset();
                 if state.plan.deep_sleep {
-                    // A radio that is cut off in the middle of its work draws current through the sleep.
+                    // The chip sleeps as soon as the other task hears of it, with the radio off.
                     link.camera.disconnect();
                     link.radio.off().await;
                 }
@@ -209,6 +210,14 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
         link: camera.link().status(),
         battery_mv: state.battery_mv.get(),
         firmware: clipped(description::VERSION),
+        health: Some(Health {
+            storage_bytes: LAYOUT.queue.bytes,
+            storage_free_bytes: stats.free_sectors.saturating_mul(SECTOR_BYTES),
+            damaged: stats.damaged,
+            solar_mv: state.solar_mv.get(),
+            stack_used_bytes: Chosen::stack().map(|marks| marks.used as u32),
+            heap_used_bytes: Chosen::radio_heap().map(|marks| marks.used as u32),
+        }),
     };
     camera.report_status(&status).await?;
     log::info!(
@@ -236,7 +245,8 @@ fn check_in(state: &State) {
     if state.checked_in.replace(true) {
         return;
     }
-    if state.boot.is_none() {
+    // One that was confirmed before has nothing to say.
+    if state.boot.is_none_or(|entry| entry.state != boot::State::Trying) {
         return;
     }
     match boot::confirm(&mut *state.flash.borrow_mut(), LAYOUT.journal) {

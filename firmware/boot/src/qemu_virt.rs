@@ -24,9 +24,10 @@ const WATCHDOG_MS: u32 = 30_000;
 /// Whether every segment lies in the app's RAM, and the entry in one of them.
 fn fits(image: &Image) -> bool {
     let (first, end) = (RAM as u64, (RAM + APP_RAM_BYTES) as u64);
-    let inside = image.segments().iter().all(|segment| {
-        u64::from(segment.load) >= first && u64::from(segment.load) + u64::from(segment.bytes) <= end
-    });
+    let inside = image
+        .segments()
+        .iter()
+        .all(|segment| u64::from(segment.load) >= first && u64::from(segment.load) + u64::from(segment.bytes) <= end);
     let entered = image.segments().iter().any(|segment| {
         image.entry >= segment.load && image.entry - segment.load < segment.bytes && image.entry.is_multiple_of(2)
     });

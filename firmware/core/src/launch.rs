@@ -1,8 +1,10 @@
-//! What a chip's boot stage does with each segment of an image: copy it into RAM, or map the pages of the flash that hold it.
+//! What a chip's boot stage does with each segment of an image: copy it into RAM, or map the pages of the flash that
+//! hold it.
 //!
-//! Chips of the ESP32 family reach flash through a table of pages of 64 KiB, one entry for each page of an address window; the
-//! windows for data and for code may share the entries (ESP32-C3 Technical Reference Manual, section 3.3.3). What an image asks
-//! for is checked here before anything of it is loaded, because it may be for another chip or another layout.
+//! Chips of the ESP32 family reach flash through a table of pages of 64 KiB, one entry for each page of an address
+//! window; the windows for data and for code may share the entries (ESP32-C3 Technical Reference Manual, section
+//! 3.3.3). What an image asks for is checked here before anything of it is loaded, because it may be for another chip
+//! or another layout.
 
 use core::{fmt, ops::Range};
 

@@ -242,12 +242,13 @@ impl<F: NorFlash> Settings<F> {
         self.counters
     }
 
-    /// Counts this start and notes its cause; returns its number, which is durable before anyone can use it.
+    /// Counts this start and notes its cause; returns its number, which is durable before anyone can use it. It is more
+    /// than `least`, so that a camera whose settings were lost need not begin at a number that its gateways have seen.
     ///
     /// # Errors
     /// [`Error::Exhausted`], [`Error::Flash`].
-    pub fn count_boot(&mut self, cause: u8) -> Result<u32, Error> {
-        let boot = self.counters.boot.checked_add(1).ok_or(Error::Exhausted)?;
+    pub fn count_boot(&mut self, cause: u8, least: u32) -> Result<u32, Error> {
+        let boot = self.counters.boot.max(least).checked_add(1).ok_or(Error::Exhausted)?;
         self.set_counters(Counters { boot, cause, ..self.counters })?;
         Ok(boot)
     }

@@ -58,7 +58,7 @@ fn live<const W: usize, const S: usize>(flash: &mut Flash<W, S>, known: &mut Kno
     (known.counters, known.asked, known.list, known.asked_list) = (found, None, seen, None);
 
     known.asked = Some(Counters { boot: found.boot + 1, cause: 3, ..found });
-    let boot = go!(store, store.count_boot(3));
+    let boot = go!(store, store.count_boot(3, 0));
     if boot <= known.used {
         return Err(Stop::Broken(format!("start {boot} was used before")));
     }

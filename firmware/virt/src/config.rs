@@ -15,9 +15,8 @@ const MAGIC: &str = "Wop1\n";
 
 fn page() -> &'static str {
     // SAFETY: within unit 0, which is only ever read.
-    let bytes = unsafe {
-        core::slice::from_raw_parts(with_exposed_provenance::<u8>(UNIT_0 + OFFSET as usize), PAGE_BYTES)
-    };
+    let bytes =
+        unsafe { core::slice::from_raw_parts(with_exposed_provenance::<u8>(UNIT_0 + OFFSET as usize), PAGE_BYTES) };
     let is_text = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n');
     let end = bytes.iter().position(|byte| !is_text(byte)).unwrap_or(PAGE_BYTES);
     core::str::from_utf8(&bytes[..end]).unwrap_or_default()

@@ -166,8 +166,10 @@ impl SerialDevice {
             self.command(ANSWER + slow(length), data)?;
             written(length / count)?;
         }
-        // What a division left over.
-        written(length % count)
+        match length % count {
+            0 => Ok(()),
+            rest => written(rest),
+        }
     }
 }
 
@@ -209,7 +211,8 @@ impl Device for SerialDevice {
                     offset,
                     size: bytes,
                     block_size: READ_BLOCK_BYTES,
-                    max_in_flight: 2,
+                    // The library clears the input before each acknowledgement, and a second block with it.
+                    max_in_flight: 1,
                 })?;
                 let mut data = Vec::new();
                 while data.len() < bytes as usize {

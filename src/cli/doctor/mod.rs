@@ -1,6 +1,7 @@
 //! `wildcam doctor`: what would stop wildcam on this machine, and what to do about it.
 
 mod clouds;
+mod usb;
 
 use std::{
     net::{SocketAddr, TcpListener},
@@ -24,6 +25,7 @@ const EXAMPLES: &str = "Examples:
   wildcam doctor --env staging
   wildcam doctor --cloud           credentials, permissions, quotas and retirements in every cloud
   wildcam doctor --cloud aws
+  wildcam doctor --usb             what stands between this machine and a board
   wildcam doctor --json";
 
 /// A lab with its stores, a drill's ledger and its pictures stay far below this.
@@ -40,6 +42,9 @@ pub(super) struct Arguments {
     /// Ask the clouds instead, or this one: credentials, permissions, quotas, retirement dates. Changes nothing
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
     cloud: Option<String>,
+    /// Look at USB instead: ports, drivers, permissions, and who has a port
+    #[arg(long, conflicts_with = "cloud")]
+    usb: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -90,6 +95,9 @@ impl JsonLine for Summary {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
     if let Some(name) = &arguments.cloud {
         return clouds::run((!name.is_empty()).then_some(name.as_str()), context).await;
+    }
+    if arguments.usb {
+        return show(context, &usb::findings());
     }
     let mut findings = vec![Finding::good("wildcam", format!("version {}", env!("CARGO_PKG_VERSION")))];
     let project = project(context, &mut findings)?;

@@ -254,6 +254,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             link: self.camera.link().status(),
             battery_mv: None,
             firmware: clipped(concat!("virtual-", env!("CARGO_PKG_VERSION"))),
+            health: None,
         };
         match self.camera.report_status(&status).await {
             Ok(()) => {

@@ -3,6 +3,8 @@
 
 mod deploy;
 mod failover;
+#[cfg(unix)]
+mod flash;
 mod gateway;
 
 use std::path::PathBuf;
@@ -26,6 +28,13 @@ pub(crate) enum Bench {
     },
     /// How soon cameras are back after a cloud is lost
     Failover {
+        /// Runs, of which the median is printed
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
+    /// One board and four, new and unchanged, beside esptool
+    #[cfg(unix)]
+    Flash {
         /// Runs, of which the median is printed
         #[arg(long, default_value_t = 5)]
         runs: usize,
@@ -62,6 +71,8 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
             release_binary().and_then(|binary| gateway::run(&binary, *uploads, *concurrency))
         }
         Bench::Failover { runs } => release_binary().and_then(|binary| failover::run(&binary, *runs)),
+        #[cfg(unix)]
+        Bench::Flash { runs } => release_binary().and_then(|binary| flash::run(&binary, *runs)),
         Bench::Deploy { resources, runs } => {
             release_binary().and_then(|binary| deploy::run(&binary, *resources, *runs))
         }

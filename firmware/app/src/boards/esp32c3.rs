@@ -8,8 +8,8 @@
 //! | battery through 2 × 470 kΩ | GPIO0 |
 //! | solar panel through 1 MΩ and 330 kΩ | GPIO1 |
 //!
-//! The pins are among those that any module has; GPIO0 to 4 can measure, GPIO0 to 5 can wake the chip. GPIO2 has to be high while
-//! the chip starts: the pull-up of the control bus sees to that.
+//! The pins are among those that any module has; GPIO0 to 4 can measure, GPIO0 to 5 can wake the chip. GPIO2 has to
+//! be high while the chip starts: the pull-up of the control bus sees to that.
 
 use embassy_executor::Spawner;
 use esp_hal::{

@@ -1,5 +1,5 @@
-//! The ESP32-C3. Addresses are those of its Technical Reference Manual: section 3.3 (memory), 3.3.3 (the table of pages), and
-//! those of the register maps in the esp32c3 crate.
+//! The ESP32-C3. Addresses are those of its Technical Reference Manual: section 3.3 (memory), 3.3.3 (the table of
+//! pages), and those of the register maps in the esp32c3 crate.
 
 use wildcam_core::launch::{Memory, Pages};
 

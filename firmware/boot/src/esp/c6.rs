@@ -1,5 +1,5 @@
-//! The ESP32-C6. Addresses are those of its Technical Reference Manual ("System and Memory"; the table of pages is reached
-//! through two registers of the flash controller), and those of the register maps in the esp32c6 crate.
+//! The ESP32-C6. Addresses are those of its Technical Reference Manual ("System and Memory"; the table of pages is
+//! reached through two registers of the flash controller), and those of the register maps in the esp32c6 crate.
 
 use wildcam_core::launch::{Memory, Pages};
 
@@ -7,8 +7,8 @@ use super::rom;
 
 pub(super) const FLASH_BYTES: u32 = 4 << 20;
 
-/// Static memory of an application ends where the second-stage loader lay, as in esp-hal's linker script; our own place is
-/// as in ours.
+/// Static memory of an application ends where the second-stage loader lay, as in esp-hal's linker script; our own
+/// place is as in ours.
 pub(super) const MEMORY: Memory<'static> = Memory {
     chip: 13,
     ram: &[0x4080_0000..0x4086_E610],

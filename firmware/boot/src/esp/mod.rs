@@ -1,15 +1,18 @@
-//! The launcher of the ESP32 family: the factory application that the chip maker's second-stage loader starts from 0x10000.
+//! The launcher of the ESP32 family: the factory application that the chip maker's second-stage loader starts from
+//! 0x10000.
 //!
-//! It has to be an ordinary application for that loader (a descriptor, one segment of data and one of code in flash), but
-//! nothing of it runs from flash except its first instructions: while it changes the table of pages, the pages that it came
-//! from may disappear. It lies at the upper end of the RAM that applications may use for static data; images that want to be
-//! loaded there are refused, and an application may use it for its stack and zeroed data, because the launcher is gone by then.
+//! It has to be an ordinary application for that loader (a descriptor, one segment of data and one of code in flash),
+//! but nothing of it runs from flash except its first instructions: while it changes the table of pages, the pages
+//! that it came from may disappear. It lies at the upper end of the RAM that applications may use for static data;
+//! images that want to be loaded there are refused, and an application may use it for its stack and zeroed data,
+//! because the launcher is gone by then.
 //!
-//! What was seen: it compiles and links for the ESP32-C3 and C6, esptool accepts the image, and on an emulated RISC-V core
-//! with the ROM's functions, the page table and the watchdog simulated it loads, maps and enters an application, counts attempts
-//! and rolls back. **Nothing of it has run on a chip.** In particular these are unproven: that reading flash through the ROM
-//! works in the state in which the second-stage loader leaves the controller, that the cache needs no more than what
-//! [`chip::map`] does, and the time that the watchdog takes. Flash encryption is not supported: pages are mapped in clear.
+//! What was seen: it compiles and links for the ESP32-C3 and C6, esptool accepts the image, and on an emulated RISC-V
+//! core with the ROM's functions, the page table and the watchdog simulated it loads, maps and enters an application,
+//! counts attempts and rolls back. **Nothing of it has run on a chip.** In particular these are unproven: that
+//! reading flash through the ROM works in the state in which the second-stage loader leaves the controller, that the
+//! cache needs no more than what [`chip::map`] does, and the time that the watchdog takes. Flash encryption is not
+//! supported: pages are mapped in clear.
 
 #[cfg_attr(feature = "esp32c3", path = "c3.rs")]
 #[cfg_attr(feature = "esp32c6", path = "c6.rs")]
@@ -72,8 +75,8 @@ fn enter(flash: &mut RomFlash, image: &Image) -> ! {
             && !(retained && slept)
         {
             let address = chip::data_address(segment.load) as *mut u8;
-            // SAFETY: `check` found that the segment lies in RAM that is not the launcher's, at a multiple of 4; nothing
-            // else runs, and the stages before are over.
+            // SAFETY: `check` found that the segment lies in RAM that is not the launcher's, at a multiple of 4;
+            // nothing else runs, and the stages before are over.
             let target = unsafe { core::slice::from_raw_parts_mut(address, segment.bytes as usize) };
             if flash.read(segment.offset, target).is_err() {
                 give_up(&"the flash could not be read");

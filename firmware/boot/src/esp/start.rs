@@ -2,8 +2,8 @@
 
 use core::arch::{asm, global_asm};
 
-// The second-stage loader jumps here, into a mapped page of the flash; that proves to it and to us that the page is mapped, and
-// is all that runs there. The stack of the loader is left for our own, and zeroed data is zeroed.
+// The second-stage loader jumps here, into a mapped page of the flash; that proves to it and to us that the page is
+// mapped, and is all that runs there. The stack of the loader is left for our own, and zeroed data is zeroed.
 global_asm!(
     ".section .irom.start, \"ax\"",
     ".global _start",

@@ -5,7 +5,8 @@ use super::{chip, rom};
 /// How long an image has until it feeds the watchdog itself.
 const SECONDS: u32 = 20;
 
-/// The slow clock, an RC oscillator: within about a tenth of this (ESP32-C3 Technical Reference Manual, "Reset and Clock").
+/// The slow clock, an RC oscillator: within about a tenth of this (ESP32-C3 Technical Reference Manual, "Reset and
+/// Clock").
 const SLOW_CLOCK_HZ: u32 = 136_000;
 
 const UNLOCK: u32 = 0x50D8_3AA1;
@@ -20,7 +21,8 @@ fn write(register: u32, value: u32) {
 
 /// Arms it, or arms it again: the second-stage loader had it at 9 seconds.
 pub(super) fn arm() {
-    // SAFETY: a copy of the eFuses, which may be read at any time. Bits 16 and 17: the factor by which stage 0 takes longer.
+    // SAFETY: a copy of the eFuses, which may be read at any time. Bits 16 and 17: the factor by which stage 0 takes
+    // longer.
     let factor = unsafe { (chip::EFUSE_BLOCK0_WORD2 as *const u32).read_volatile() } >> 16 & 3;
     write(chip::WDT_PROTECT, UNLOCK);
     write(chip::WDT_CONFIG, CONFIG);

@@ -1,5 +1,5 @@
-//! The ArduCAM Mini 2MP Plus: an OV2640 on the control bus, and on SPI the ArduChip, a programmable part with a memory of
-//! 8 MB that takes one frame.
+//! The ArduCAM Mini 2MP Plus: an OV2640 on the control bus, and on SPI the ArduChip, a programmable part with a
+//! memory of 8 MB that takes one frame.
 
 use core::fmt;
 

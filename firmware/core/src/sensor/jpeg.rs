@@ -3,8 +3,8 @@
 /// The longest picture that is believed; a frame memory full of noise is not read further.
 pub const MAX_PICTURE_BYTES: u32 = 1024 * 1024;
 
-/// What every picture begins with: start of image, and the first byte of the marker after it. A segment has to follow, so
-/// that rubbish is not taken for a beginning.
+/// What every picture begins with: start of image, and the first byte of the marker after it. A segment has to
+/// follow, so that rubbish is not taken for a beginning.
 pub(super) const START: [u8; 3] = [0xFF, 0xD8, 0xFF];
 
 const END_OF_IMAGE: u8 = 0xD9;
@@ -33,8 +33,8 @@ impl core::error::Error for ScanError {}
 /// What of the bytes given belongs to the picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Whether the picture begins here: the bytes FF D8 FF come before [`Self::range`], and some of them may have come with
-    /// earlier bytes.
+    /// Whether the picture begins here: the bytes FF D8 FF come before [`Self::range`], and some of them may have
+    /// come with earlier bytes.
     pub begins: bool,
     /// Which of the bytes belong to it.
     pub range: core::ops::Range<usize>,
@@ -64,8 +64,8 @@ enum State {
 
 /// Finds one JPEG picture (ITU-T T.81) in bytes that come in pieces.
 ///
-/// A frame memory may hold rubbish before the picture and always does after it. Segments are passed over by their length,
-/// so that an end marker that happens to stand in a table or in a thumbnail does not cut the picture.
+/// A frame memory may hold rubbish before the picture and always does after it. Segments are passed over by their
+/// length, so that an end marker that happens to stand in a table or in a thumbnail does not cut the picture.
 #[derive(Debug, Clone)]
 pub struct JpegScan {
     state: State,
@@ -137,7 +137,8 @@ impl State {
             (Self::Between, 0xFF) | (Self::Marker, 0xFF) => Self::Marker,
             (Self::Marker, START_OF_SCAN) => Self::LengthHigh(true),
             (Self::Marker, END_OF_IMAGE) => Self::After,
-            // Start of frame, tables, application data, comments: all that may stand between two scans and has a length.
+            // Start of frame, tables, application data, comments: all that may stand between two scans and has a
+            // length.
             (Self::Marker, 0xC0..=0xC7 | 0xC9..=0xCF | 0xDB..=0xDF | 0xE0..=0xEF | 0xFE) => Self::LengthHigh(false),
             (Self::Between | Self::Marker, _) => return Err(ScanError::Malformed),
 

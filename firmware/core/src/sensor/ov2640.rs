@@ -1,7 +1,7 @@
 //! Registers of the OV2640 and what makes it send JPEG.
 //!
-//! Names and meanings are those of the data sheet, version 1.6, tables 12 (device control, DSP) and 13 (sensor). The chip has
-//! two banks of registers; register 0xFF selects one.
+//! Names and meanings are those of the data sheet, version 1.6, tables 12 (device control, DSP) and 13 (sensor). The
+//! chip has two banks of registers; register 0xFF selects one.
 
 /// Its address on the control bus (SCCB, which an I2C controller speaks), 7 bits.
 pub const ADDRESS: u8 = 0x30;

@@ -8,8 +8,8 @@ use super::{
     simulated::Bus,
 };
 
-/// A picture as the sensor sends it: tables, a comment that holds an end marker, and `data` bytes in which 0xFF is stuffed
-/// and restart markers stand.
+/// A picture as the sensor sends it: tables, a comment that holds an end marker, and `data` bytes in which 0xFF is
+/// stuffed and restart markers stand.
 fn picture(data: usize) -> Vec<u8> {
     let mut bytes = vec![0xFF, 0xD8, 0xFF, 0xE0, 0, 16];
     bytes.extend(*b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0");

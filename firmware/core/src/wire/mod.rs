@@ -148,6 +148,29 @@ pub struct Status {
     pub battery_mv: Option<u16>,
     /// What it runs.
     pub firmware: Text<32>,
+    /// How it is inside, where it can tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+}
+
+/// How a camera is inside.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Bytes of its storage for pictures.
+    pub storage_bytes: u32,
+    /// How many of them are free.
+    pub storage_free_bytes: u32,
+    /// Detections that its storage lost, ever.
+    pub damaged: u32,
+    /// Voltage of the solar panel in millivolts, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solar_mv: Option<u16>,
+    /// The most of its stack that was used since it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack_used_bytes: Option<u32>,
+    /// The same of the heap of its radio.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heap_used_bytes: Option<u32>,
 }
 
 /// The body of `POST /api/cameras/register`.
@@ -319,6 +342,14 @@ mod tests {
             },
             battery_mv: Some(u16::MAX),
             firmware: clipped(&"f".repeat(32)),
+            health: Some(Health {
+                storage_bytes: u32::MAX,
+                storage_free_bytes: u32::MAX,
+                damaged: u32::MAX,
+                solar_mv: Some(u16::MAX),
+                stack_used_bytes: Some(u32::MAX),
+                heap_used_bytes: Some(u32::MAX),
+            }),
         };
         let mut buffer = [0; STATUS_MAX_BYTES];
         let n = json::to_slice(&status, &mut buffer).unwrap();

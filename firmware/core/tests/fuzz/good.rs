@@ -332,7 +332,7 @@ pub(crate) fn settings() -> Vec<Vec<u8>> {
     let mut images = Vec::new();
     for round in 0..4 {
         let mut settings = Settings::mount(Shared(&mut memory)).expect("the flash works");
-        settings.count_boot(1).expect("the flash works");
+        settings.count_boot(1, 0).expect("the flash works");
         settings.set_endpoints(&vec![round; 1200]).expect("the flash works");
         settings.set_time(5).expect("the flash works");
         images.push(memory.0.clone());

@@ -2,6 +2,7 @@
 //!
 //! None may panic, overflow or run on. A part of the cases runs always, from a fixed seed; `WILDCAM_SOAK=1` runs ten
 //! million of each, and `WILDCAM_SEED` chooses others. A case that fails is printed as hexadecimal digits.
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "the case that fails, and how many did not, are results")]
 
 mod good;
 mod mutate;
@@ -22,6 +23,7 @@ use wildcam_core::{
     queue::{Filter, Queue},
     settings::Settings,
     wire::{Ack, CameraId, Event, Problem, Registration, Status, Ulid, json, keys},
+    x509::Certificate,
 };
 
 fn number(name: &str) -> Option<u64> {
@@ -75,6 +77,17 @@ fn bodies_of_documents() {
     });
     feed("cose::TokenBody", 50_000, 256, &good::tokens(), |bytes| {
         TokenBody::from_document(&document(kind::TOKEN, bytes)).is_ok()
+    });
+}
+
+#[test]
+fn certificates() {
+    let good = [
+        include_bytes!("../../src/x509/authority.der").to_vec(),
+        include_bytes!("../../src/x509/gateway.der").to_vec(),
+    ];
+    feed("x509::Certificate", 60_000, 1024, &good, |bytes| {
+        Certificate::parse(bytes).map(|certificate| certificate.is_for("a.wildcam.test")).is_ok()
     });
 }
 
@@ -255,7 +268,7 @@ fn settings_in_flash() {
         let mut buffer = [0; 2048];
         let _ = settings.endpoints(&mut buffer);
         for _ in 0..3 {
-            let _ = settings.count_boot(1);
+            let _ = settings.count_boot(1, 0);
             let _ = settings.set_time(1);
             let _ = settings.set_endpoints(&[1; 700]);
         }

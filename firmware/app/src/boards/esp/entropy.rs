@@ -6,8 +6,9 @@ use esp_hal::{
 };
 use rand_core::{CryptoRng, Error, RngCore};
 
-/// The hardware generator. Without a source of noise it is only a counter that was scrambled (ESP32-C3 Technical Reference
-/// Manual, "Random Number Generator"): the radio is one while it runs, else the SAR ADC is switched on for the reading.
+/// The hardware generator. Without a source of noise it is only a counter that was scrambled (ESP32-C3 Technical
+/// Reference Manual, "Random Number Generator"): the radio is one while it runs, else the SAR ADC is switched on for
+/// the reading.
 pub(crate) struct Entropy {
     rng: RNG<'static>,
 }

@@ -12,8 +12,8 @@ const BUFFER: usize = 256;
 #[repr(align(4))]
 struct Aligned([u8; BUFFER]);
 
-/// The whole flash from address 0. While the flash is written or erased nothing runs from it and interrupts wait: at most
-/// the 400 ms that a sector's erase may take by the data sheets of common parts, usually 45.
+/// The whole flash from address 0. While the flash is written or erased nothing runs from it and interrupts wait: at
+/// most the 400 ms that a sector's erase may take by the data sheets of common parts, usually 45.
 pub(crate) struct Flash(FlashStorage<'static>);
 
 /// The flash failed.

@@ -41,8 +41,8 @@ pub(crate) use spi_eye::SpiEye;
 /// How long the program may go without feeding the watchdog. The launcher armed it with the same time.
 const WATCHDOG: Duration = Duration::from_secs(20);
 
-/// The radio's heap lies where the second-stage loader and the launcher were, which no image can load anything into; 64 KiB
-/// on every chip. It needs about 57 KB as a station (esp-radio's own figure), and more while it scans.
+/// The radio's heap lies where the second-stage loader and the launcher were, which no image can load anything into;
+/// 64 KiB on every chip. It needs about 57 KB as a station (esp-radio's own figure), and more while it scans.
 const RADIO_HEAP_BYTES: usize = 64 * 1024;
 
 /// What the heap has beyond that, so that a scan in a place with many networks does not fail.

@@ -6,7 +6,10 @@ use esp_hal::{
     analog::adc::{Adc, AdcCalCurve, AdcConfig, Attenuation},
     gpio::{Event, Input, WakeupConfig},
     peripherals::{ADC1, LPWR},
-    rtc_cntl::{SocResetReason, WakeupSource, sleep::{LowPower, RtcSleepConfig}},
+    rtc_cntl::{
+        SocResetReason, WakeupSource,
+        sleep::{LowPower, RtcSleepConfig},
+    },
     system::{reset_reason, wakeup_cause},
     time::Instant,
 };

@@ -73,9 +73,8 @@ impl Radio for Station {
         } else {
             // SAFETY: there is one controller at a time: this one lives in `self`, and is dropped before the next.
             let wifi = unsafe { self.wifi.clone_unchecked() };
-            let init = ControllerConfig::default()
-                .with_country_info(CountryInfo::from(*b"01"))
-                .with_initial_config(config);
+            let init =
+                ControllerConfig::default().with_country_info(CountryInfo::from(*b"01")).with_initial_config(config);
             let mut controller = WifiController::new(wifi, init).map_err(RadioError::Driver)?;
             controller.set_max_tx_power(POWER).map_err(RadioError::Driver)?;
             self.controller = Some(controller);

@@ -1,7 +1,7 @@
 //! What is remembered across a reset: why the program reset itself.
 //!
-//! It lies in the RTC's fast memory, which keeps its content through a reset and a deep sleep and holds anything after power
-//! came. So a note counts only between its two halves, and only once.
+//! It lies in the RTC's fast memory, which keeps its content through a reset and a deep sleep and holds anything
+//! after power came. So a note counts only between its two halves, and only once.
 
 use esp_hal::ram;
 

@@ -1,9 +1,7 @@
 //! The key that only this chip has.
 
 use esp_hal::{
-    efuse::{
-        KEY_PURPOSE_0, KEY_PURPOSE_1, KEY_PURPOSE_2, KEY_PURPOSE_3, KEY_PURPOSE_4, KEY_PURPOSE_5, read_field_le,
-    },
+    efuse::{KEY_PURPOSE_0, KEY_PURPOSE_1, KEY_PURPOSE_2, KEY_PURPOSE_3, KEY_PURPOSE_4, KEY_PURPOSE_5, read_field_le},
     hmac::{Hmac, HmacPurpose, KeyId},
     peripherals::HMAC,
 };
@@ -14,8 +12,8 @@ const TEXT: &[u8] = b"wildcam identity 1";
 /// HMAC_UP: the HMAC unit may give its result to software (ESP32-C3 Technical Reference Manual, "eFuse Controller").
 const HMAC_UP: u8 = 8;
 
-/// HMAC-SHA-256 of a fixed text under the first key in eFuse that was burnt for it; `None` if there is none. eFuses are only
-/// read here: nothing in the firmware burns any.
+/// HMAC-SHA-256 of a fixed text under the first key in eFuse that was burnt for it; `None` if there is none. eFuses
+/// are only read here: nothing in the firmware burns any.
 pub(crate) fn sealing_key(hmac: HMAC<'static>) -> Option<[u8; 32]> {
     let purposes = [KEY_PURPOSE_0, KEY_PURPOSE_1, KEY_PURPOSE_2, KEY_PURPOSE_3, KEY_PURPOSE_4, KEY_PURPOSE_5];
     let ids = [KeyId::Key0, KeyId::Key1, KeyId::Key2, KeyId::Key3, KeyId::Key4, KeyId::Key5];

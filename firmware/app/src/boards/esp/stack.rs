@@ -1,5 +1,5 @@
-//! How much of the main stack was ever used. The tasks and the executor run on it; the radio's own tasks have stacks on its
-//! heap.
+//! How much of the main stack was ever used. The tasks and the executor run on it; the radio's own tasks have stacks
+//! on its heap.
 
 use core::ptr::addr_of;
 

@@ -388,6 +388,7 @@ fn the_camera_enrols_reports_and_learns() {
         link: camera.link().status(),
         battery_mv: None,
         firmware: clipped("0.1.0"),
+        health: None,
     };
     assert_eq!(
         status.link,
