@@ -235,8 +235,9 @@ pub async fn build(
         Some(folder) => fs::canonicalize(folder).map_err(file(folder))?,
         None => sources::unpack(request.cache).map_err(file(request.cache))?,
     };
-    // Per board: two builds side by side then never replace each other's programs.
-    let target = request.cache.join("target").join(board.name());
+    // Per board: two builds side by side then never replace each other's programs. Per folder of sources: cargo tells a change by
+    // a file's time, and what another folder left behind may be younger than the sources of this one.
+    let target = request.cache.join(sources::target(&sources)).join(board.name());
     let build_id = sources::hash(&sources).map_err(file(&sources))?;
     let mut elfs = Vec::new();
     for stage in [Stage::Application, Stage::Boot] {

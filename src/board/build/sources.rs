@@ -25,7 +25,10 @@ pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
     fs::create_dir_all(cache)?;
     // Complete under its name or not there at all; who comes second finds it and takes it.
     let temporary = tempfile::Builder::new().prefix(".sources-").tempdir_in(cache)?;
-    tar::Archive::new(GzDecoder::new(ARCHIVE)).unpack(temporary.path())?;
+    let mut archive = tar::Archive::new(GzDecoder::new(ARCHIVE));
+    // All times in the archive are the same; cargo needs those of now.
+    archive.set_preserve_mtime(false);
+    archive.unpack(temporary.path())?;
     let temporary = temporary.keep();
     match fs::rename(&temporary, &folder) {
         Ok(()) => Ok(folder),
@@ -34,6 +37,13 @@ pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
             if folder.is_dir() { Ok(folder) } else { Err(error) }
         }
     }
+}
+
+/// The name of the folder in which the sources of a folder are compiled.
+pub(super) fn target(folder: &Path) -> String {
+    let hash = Sha256::digest(folder.to_string_lossy().as_bytes());
+    let digits: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("target-{digits}")
 }
 
 /// The SHA-256 of the sources in a folder, in hexadecimal digits: of every file below firmware/ with its name, in the order of
@@ -97,6 +107,10 @@ mod tests {
         }
         assert!(workspace["lints"].get("clippy").is_some());
         assert!(!root.contains_key("package"));
+        let time = fs::metadata(folder.join("Cargo.toml")).and_then(|file| file.modified()).expect("a time");
+        let age = fs::metadata(cache.path()).and_then(|cache| cache.modified()).expect("a time").duration_since(time);
+        assert!(age.is_ok_and(|age| age.as_secs() < 86_400), "the sources are as old as they are unpacked: {time:?}");
+        assert_ne!(target(&folder), target(cache.path()));
         let checkout = Path::new(env!("CARGO_MANIFEST_DIR"));
         assert_eq!(hash(&folder).expect("a hash"), hash(checkout).expect("a hash"), "the same sources");
         fs::write(folder.join("mark"), "").expect("a file");

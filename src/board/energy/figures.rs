@@ -1,6 +1,7 @@
 //! The figures that the energy model is made of, each with where it comes from.
 //!
-//! Currents are typical values of data sheets at 3.3 V and 25 degrees. No current was measured on a board of ours, and no time on
+//! Currents are typical values of data sheets at 3.3 V and 25 degrees. They were entered without the sheets at hand, and wait for
+//! a comparison with the current editions. No current was measured on a board of ours, and no time on
 //! a chip: what says "measured" was counted on a host, running the camera's own code.
 
 use serde::Serialize;

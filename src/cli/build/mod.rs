@@ -22,8 +22,8 @@ const EXAMPLES: &str = "Examples:
   wildcam build --board esp32c6 --sources . --offline
   wildcam build --energy --wakes 40 --connections 2
 
-The files go to target/firmware: wildcam-BOARD.elf for backtraces, -app.bin for a slot, -boot.bin for the boot stage,
--full.bin for all of the flash, -size.json.";
+The files in target/firmware are wildcam-BOARD.elf for backtraces, -app.bin for a slot,
+-boot.bin for the boot stage, -full.bin for all of the flash, and -size.json.";
 
 /// The arguments of `wildcam build`.
 #[derive(clap::Args)]
