@@ -90,10 +90,8 @@ struct Cost {
 fn measure(boards: &[Mock], commands: Vec<Command>) -> Result<Cost, Failure> {
     let sent = || boards.iter().map(|board| board.relay.sent()).sum::<u64>();
     let (before, begun) = (sent(), Instant::now());
-    let started: Result<Vec<_>, _> = commands
-        .into_iter()
-        .map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn())
-        .collect();
+    let started: Result<Vec<_>, _> =
+        commands.into_iter().map(|mut command| command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()).collect();
     for child in started? {
         let output = child.wait_with_output()?;
         if !output.status.success() {
