@@ -76,7 +76,7 @@ impl Ram {
 pub struct Radio {
     /// In flash: code and constants.
     pub flash: u32,
-    /// In RAM: code and data. What its driver takes from the heap is not in it.
+    /// In RAM: code, data, and the heap that is kept for its driver.
     pub ram: u32,
 }
 
@@ -265,7 +265,7 @@ fn symbols_of_radio(board: Board, file: &ElfFile32<'_, Endianness>, part: &Part)
     ];
     let of_radio = |name: &str| {
         if name.starts_with("_ZN") || name.starts_with("_R") {
-            CRATES.iter().any(|part| name.contains(&format!("{}{part}", part.len())))
+            name.contains("RADIO_HEAP") || CRATES.iter().any(|part| name.contains(&format!("{}{part}", part.len())))
         } else {
             C.iter().any(|prefix| name.starts_with(prefix) || name.starts_with(&format!("g_{prefix}")))
         }
@@ -275,9 +275,9 @@ fn symbols_of_radio(board: Board, file: &ElfFile32<'_, Endianness>, part: &Part)
     u32::try_from(bytes).unwrap_or(u32::MAX).min(part.bytes)
 }
 
-/// The statics that give memory out: they are called HEAP.
+/// The statics that memory is given out from: their names end with HEAP. That of esp-alloc only keeps the books.
 fn heap(file: &ElfFile32<'_, Endianness>) -> u32 {
-    let is_heap = |name: &str| name == "HEAP" || name.contains("4HEAP");
+    let is_heap = |name: &str| (name.ends_with("HEAP") || name.contains("HEAP17h")) && !name.contains("9esp_alloc");
     let symbols = file.symbols().filter(|symbol| symbol.size() > 0 && symbol.name().is_ok_and(is_heap));
     // Two names for one place are one heap.
     let mut places: Vec<(u64, u64)> = symbols.map(|symbol| (symbol.address(), symbol.size())).collect();

@@ -23,6 +23,7 @@ fn sizes(stack_end: u32, heap: u32) -> Sizes {
     ];
     let symbols = [
         ("_ZN16wildcam_firmware4main4HEAP17h0123456789abcdefE", 0x3FC8_9000, heap, ".bss"),
+        ("_ZN9esp_alloc4HEAP17h0123456789abcdefE", 0x3FC8_8100, 128, ".data"),
         ("ieee80211_output", 0x4201_0020, 700, ".text"),
         ("_ZN9esp_radio4wifi5start17h0123456789abcdefE", 0x4201_1000, 50, ".text"),
         ("_ZN16wildcam_firmware4wifi4join17h0123456789abcdefE", 0x4201_2000, 90, ".text"),
