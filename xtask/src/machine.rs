@@ -1,12 +1,27 @@
 //! What the machine has and allows.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{program, terminal};
 
 /// Whether this is a CI run, which may install system packages and must not skip.
 pub(crate) fn is_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| value == "true")
+}
+
+/// In a CI run, removes a folder of build output that no later step reads: its disk may be small. Elsewhere it is kept
+/// for the next time.
+pub(crate) fn free(folder: &Path) {
+    if !is_ci() || !folder.exists() {
+        return;
+    }
+    if let Err(error) = fs::remove_dir_all(folder) {
+        terminal::say(&format!("{} could not be removed: {error}", folder.display()));
+    }
 }
 
 /// The path of a program on the search path.

@@ -58,6 +58,7 @@ pub(crate) fn install_all(workspace: &Workspace) -> Result<(), String> {
             Err(error) => missing.push(format!("{} {} ({}): {error}", peer.executable, peer.version, peer.purpose)),
         }
     }
+    machine::free(&build_folder(workspace));
     if missing.is_empty() { Ok(()) } else { Err(format!("could not install:\n  {}", missing.join("\n  "))) }
 }
 
@@ -83,8 +84,10 @@ pub(crate) fn install(workspace: &Workspace, peer: &Peer) -> Result<PathBuf, Str
         Source::Python(package) => install_python(workspace, &folder, package, peer.version)?,
         Source::Crate(name) => install_crate(workspace, &folder, name, peer.version)?,
         Source::Node(package) => install_node(&folder, package, peer.executable, peer.version)?,
-        Source::Go(package) => install_go(&folder, package, peer.version)?,
-        Source::GoMain(module, package) => install_go_main(&folder, module, package, peer.executable, peer.version)?,
+        Source::Go(package) => install_go(workspace, &folder, package, peer.version)?,
+        Source::GoMain(module, package) => {
+            install_go_main(workspace, &folder, module, package, peer.executable, peer.version)?;
+        }
         Source::Debian(package) => install_debian(&folder, package, peer.executable)?,
         Source::Npm(scope, program) => install_npm(&folder, scope, program, peer.executable, peer.version)?,
     }
@@ -119,11 +122,18 @@ fn install_python(workspace: &Workspace, folder: &Path, package: &str, version: 
     program::run_within(LIMIT, pip.arg(format!("{package}=={version}")))
 }
 
+/// Where peers are built: kept between tries, and gone with `cargo clean`.
+fn build_folder(workspace: &Workspace) -> PathBuf {
+    workspace.target("peers-build")
+}
+
 fn install_crate(workspace: &Workspace, folder: &Path, name: &str, version: &str) -> Result<(), String> {
-    // Its build output lies beside our own: kept between tries, and gone with `cargo clean`.
     let mut cargo = workspace.cargo(&["install", "--quiet", "--locked", "--no-track", "--version", version, "--root"]);
-    cargo.arg(folder).arg("--target-dir").arg(workspace.target("peers-build")).arg(name);
-    program::run_within(LIMIT, &mut cargo)
+    let output = build_folder(workspace).join(name);
+    cargo.arg(folder).arg("--target-dir").arg(&output).arg(name);
+    program::run_within(LIMIT, &mut cargo)?;
+    machine::free(&output);
+    Ok(())
 }
 
 fn install_node(folder: &Path, package: &str, executable: &str, version: &str) -> Result<(), String> {
@@ -154,28 +164,43 @@ fn runnable(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn install_go(folder: &Path, package: &str, version: &str) -> Result<(), String> {
-    let go = machine::find("go").ok_or("there is no Go here")?;
-    let mut command = Command::new(go);
-    command.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+/// Go, with its caches beside our own build output: those of the home folder would keep gigabytes for a few programs.
+fn go(workspace: &Workspace) -> Result<Command, String> {
+    let mut command = Command::new(machine::find("go").ok_or("there is no Go here")?);
+    let caches = build_folder(workspace);
+    command.env("GOCACHE", caches.join("go-build")).env("GOMODCACHE", caches.join("go-mod"));
+    // Without -modcacherw its folders could not be removed.
+    command.env("GOFLAGS", "-trimpath -modcacherw").env("CGO_ENABLED", "0");
     // A module that wants a newer Go would have one fetched.
-    command.env("GOFLAGS", "-trimpath").env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
-    program::run_within(LIMIT, &mut command)
+    command.env("GOTOOLCHAIN", "local");
+    Ok(command)
+}
+
+fn install_go(workspace: &Workspace, folder: &Path, package: &str, version: &str) -> Result<(), String> {
+    let mut install = go(workspace)?;
+    install.args(["install", &format!("{package}@{version}")]).env("GOBIN", folder.join("bin"));
+    program::run_within(LIMIT, &mut install)
 }
 
 /// `go install` refuses a module that replaces others; built where the module cache has it, its own go.mod and go.sum hold.
-fn install_go_main(folder: &Path, module: &str, package: &str, executable: &str, version: &str) -> Result<(), String> {
-    let go = machine::find("go").ok_or("there is no Go here")?;
-    let mut download = Command::new(&go);
-    download.args(["mod", "download", "-json", &format!("{module}@{version}")]).env("GOTOOLCHAIN", "local");
+fn install_go_main(
+    workspace: &Workspace,
+    folder: &Path,
+    module: &str,
+    package: &str,
+    executable: &str,
+    version: &str,
+) -> Result<(), String> {
+    let mut download = go(workspace)?;
+    download.args(["mod", "download", "-json", &format!("{module}@{version}")]);
     let told: serde_json::Value = serde_json::from_str(&program::output(&mut download)?)
         .map_err(|error| format!("`go mod download` printed what is not JSON: {error}"))?;
     let source = told["Dir"].as_str().ok_or("`go mod download` names no folder")?;
-    let mut build = Command::new(go);
-    build.arg("build").args(["-C", source, "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o"]);
+    let mut build = go(workspace)?;
+    build.arg("build").args(["-C", source, "-mod=readonly", "-ldflags", "-s -w", "-o"]);
     // The path is taken from the folder of -C, so it must be whole.
     let place = std::path::absolute(folder.join("bin").join(executable)).map_err(|error| error.to_string())?;
-    build.arg(place).arg(package).env("CGO_ENABLED", "0").env("GOTOOLCHAIN", "local");
+    build.arg(place).arg(package);
     program::run_within(LIMIT, &mut build)
 }
 

@@ -16,6 +16,9 @@ const BARE: &str = "riscv32imc-unknown-none-elf";
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 
+/// The folder below the target folder for what another version of the compiler builds.
+const OTHER_COMPILER: &str = "other-compiler";
+
 /// A cargo that can build for another target.
 struct Toolchain {
     cargo: PathBuf,
@@ -71,7 +74,7 @@ impl Toolchain {
         }
         if let Some(rustc) = &self.rustc {
             // Another version of the compiler would throw away everything that the usual one built.
-            command.env("RUSTC", rustc).env("CARGO_TARGET_DIR", workspace.target("other-compiler"));
+            command.env("RUSTC", rustc).env("CARGO_TARGET_DIR", workspace.target(OTHER_COMPILER));
             command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
         }
         if let Some(crates) = self.build_std {
@@ -134,6 +137,9 @@ pub(crate) fn windows(workspace: &Workspace) -> Result<Outcome, String> {
     match Toolchain::find(WINDOWS, "std,panic_abort") {
         Ok(toolchain) => program::run(toolchain.command(workspace, "check", WINDOWS).args(["--package", "wildcam"]))?,
         Err(error) => return Ok(Outcome::Skipped(error)),
+    }
+    for folder in [workspace.target(WINDOWS), workspace.target(OTHER_COMPILER).join(WINDOWS)] {
+        machine::free(&folder);
     }
     Ok(Outcome::Done)
 }
