@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod data;
 pub mod deploy;
 pub mod drill;
+pub mod fleet;
 pub mod gateway;
 pub mod journal;
 pub mod lab;

@@ -177,6 +177,19 @@ fn boards_ride_through_the_loss_of_a_cloud() {
 }
 
 #[test]
+fn quickstart_takes_a_board_along() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let output = folder.run_within(2 * PATIENCE, folder.wildcam(&["quickstart"])).expect_code(0);
+    assert!(output.stderr.contains("1 emulated board with the real firmware"), "{}", output.stderr);
+    let drills = folder.project().join(".wildcam/drills");
+    let run = fs::read_dir(drills).unwrap().flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    let text = fs::read_to_string(run.join("lab/events/boards.jsonl")).unwrap();
+    let stored = text.lines().filter(|line| line.contains("\"acked\"")).count();
+    assert!(stored >= 5, "the board stored {stored} pictures\n{text}");
+}
+
+#[test]
 fn a_board_that_loses_power_at_any_moment_loses_no_picture() {
     let _alone = alone();
     let Some(folder) = project() else { return };
@@ -214,6 +227,36 @@ fn a_board_that_loses_power_at_any_moment_loses_no_picture() {
     lab.down();
 }
 
+#[test]
+fn a_board_does_what_it_is_asked_once() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let lab = Lab::up(&folder, "qemu-virt:1");
+    lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
+    let ask = |action: &str| -> u64 {
+        let operator = lab.path("operator");
+        let given = folder.run(&["command", "board-001", action, "--json", "--project", operator.to_str().unwrap()]);
+        let number = given.expect_code(0).json_lines()[0]["number"].as_u64().unwrap();
+        lab.until("the command is taken on", || lab.log("board-001").contains(&format!("command {number}: {action}")));
+        number
+    };
+    let picture = ask("picture");
+    let at = lab.log("board-001").find(&format!("command {picture}: picture")).unwrap();
+    lab.until("a picture is taken for it", || lab.log("board-001")[at..].contains(" captured "));
+    let starts = lab.log("board-001").matches(" start: board=").count();
+    let restart = ask("restart");
+    lab.until("the board starts anew", || lab.log("board-001").matches(" start: board=").count() > starts);
+    let at = lab.log("board-001").rfind(" start: board=").unwrap();
+    assert!(lab.log("board-001")[at..].lines().next().unwrap().ends_with("cause=restart"));
+    lab.until("it reports twice more", || lab.log("board-001")[at..].matches(" reported via=").count() >= 2);
+    for number in [picture, restart] {
+        assert_eq!(lab.log("board-001").matches(&format!("command {number}: ")).count(), 1, "a command is done once");
+    }
+    let unknown = folder.run(&["command", "nobody", "report", "--project", lab.path("operator").to_str().unwrap()]);
+    assert!(unknown.expect_code(1).stderr.contains("no camera called nobody has enrolled"));
+    lab.down();
+}
+
 /// The parts of the cloud's share of the RAM, by the board's own marks.
 #[test]
 fn the_cloud_part_takes_less_than_100_kb_of_ram() {
@@ -225,7 +268,7 @@ fn the_cloud_part_takes_less_than_100_kb_of_ram() {
     let mut parts: BTreeMap<String, u32> = BTreeMap::new();
     for line in lab.log("board-001").lines().filter_map(|line| line.split_once("ram: part=").map(|(_, rest)| rest)) {
         let (part, rest) = line.split_once(" bytes=").unwrap();
-        let bytes = rest.split(' ').next().unwrap().parse().unwrap();
+        let bytes: u32 = rest.split(' ').next().unwrap().parse().unwrap();
         let most = parts.entry(part.to_owned()).or_default();
         *most = bytes.max(*most);
     }

@@ -5,7 +5,6 @@ use std::{env, fs, path::Path};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=WILDCAM_VERSION");
-    println!("cargo:rerun-if-env-changed=WILDCAM_BUILD_ID");
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     if env::var("CARGO_FEATURE_QEMU_VIRT").is_ok() {
         println!("cargo:rerun-if-changed=src/boards/qemu_virt/link.x");

@@ -6,7 +6,6 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     println!("cargo:rerun-if-env-changed=WILDCAM_VERSION");
-    println!("cargo:rerun-if-env-changed=WILDCAM_BUILD_ID");
     for (feature, script) in
         [("QEMU_VIRT", "src/qemu_virt.x"), ("ESP32C3", "src/esp/c3.x"), ("ESP32C6", "src/esp/c6.x")]
     {

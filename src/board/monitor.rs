@@ -253,7 +253,7 @@ fn listen(number: usize, path: &str, baud: u32, sender: &Sender<Heard>, ended: &
 
 /// Reads lines until the port fails, and says how.
 fn read_lines(
-    mut port: serialport::TTYPort,
+    mut port: espflash::connection::Port,
     number: usize,
     path: &str,
     sender: &Sender<Heard>,

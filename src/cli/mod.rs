@@ -4,6 +4,7 @@ mod adopt;
 mod applying;
 mod build;
 mod ci;
+mod command;
 mod completions;
 mod context;
 mod deploy;
@@ -119,6 +120,8 @@ enum Command {
     Gateway(gateway::Arguments),
     /// List, get and export detections
     Detections(detections::Arguments),
+    /// Ask one camera to do one thing, once
+    Command(command::Arguments),
     /// Make a token that enrols a camera or reads detections
     Token(token::Arguments),
     /// What runs, and how it is
@@ -201,6 +204,7 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),
         Command::Gateway(arguments) => context.block_on(gateway::run(&arguments, &context)),
+        Command::Command(arguments) => context.block_on(command::run(&arguments, &context)),
         Command::Detections(arguments) => context.block_on(detections::run(&arguments, &context)),
         Command::Status(arguments) => context.block_on(status::run(&arguments, &context)),
         Command::Doctor(arguments) => context.block_on(doctor::run(&arguments, &context)),

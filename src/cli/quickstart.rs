@@ -8,6 +8,7 @@ use super::{
     CommandError, CommandResult, Context,
     deploying::{self, ScopeArguments, apply_error},
     drilling::{conclude, evidence_folder, new_run, present, run_in},
+    flags,
 };
 use crate::{
     deploy::{
@@ -42,13 +43,20 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
 
     deploy_and_destroy(&folder.join("practice"), &say, context).await?;
 
-    let spec = Spec::three_clouds(1, 1, 1);
+    let mut spec = Spec::three_clouds(1, 1, 1);
+    spec.boards = match flags::emulated(1, context) {
+        Ok(boards) => Some(boards),
+        Err(missing) => {
+            context.ui.status(format!("No emulated board takes part: {}", missing.in_one_line()));
+            None
+        }
+    };
     say("4/8   Three small clouds start on this machine: stores, gateways, links, a DNS server.", "wildcam lab up");
     let executable = context.executable()?;
     let lab = launch::launch(&spec, &folder.join("lab"), &executable, Life::Tied, &context.interrupt).await?;
     say(
-        &format!("5/8   {} virtual cameras register, and send pictures.", spec.cameras.count),
-        "wildcam lab up --cameras 20, and wildcam lab status",
+        &format!("5/8   {} register, and send pictures.", senders(&spec)),
+        "wildcam lab up --cameras 20 --boards qemu-virt:1, and wildcam lab status",
     );
     say(
         "6/8   A whole cloud is killed while they send, and everything is measured.",
@@ -70,6 +78,16 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
          with an auditor                           wildcam drill report --html drill.html",
     );
     conclude(&results)
+}
+
+fn senders(spec: &Spec) -> String {
+    let cameras = spec.cameras.count;
+    match &spec.boards {
+        Some(boards) => {
+            format!("{cameras} virtual cameras, and {} emulated board with the real firmware,", boards.count)
+        }
+        None => format!("{cameras} virtual cameras"),
+    }
 }
 
 /// A small project is planned, deployed, used and destroyed. Whatever comes of it, its gateways are ended.

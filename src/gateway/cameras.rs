@@ -180,24 +180,19 @@ impl Gateway {
     }
 }
 
-/// What the camera should have: its own document, else the fleet's.
-pub(super) async fn desired(
-    State(gateway): State<Shared>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response<Body>, Refusal> {
-    let id = in_path(&id)?;
-    let (parts, _) = request.into_parts();
-    let camera = gateway.camera(&parts).await?;
+/// The camera that signed a request about itself.
+async fn asking(gateway: &Gateway, id: &str, parts: &axum::http::request::Parts) -> Result<CameraId, Refusal> {
+    let id = in_path(id)?;
+    let camera = gateway.camera(parts).await?;
     if camera != id {
         return Err(Refusal::new(StatusCode::FORBIDDEN, ProblemKind::Signature, "another camera signed this"));
     }
     gateway.heard(&camera, None).await;
-    let document = match gateway.newest(&keys::camera_desired(&camera)).await? {
-        Some(document) => Some(document),
-        None => gateway.newest(&keys::fleet_desired()).await?,
-    };
-    let document = document.ok_or_else(|| Refusal::not_found("nothing is desired of this camera"))?;
+    Ok(camera)
+}
+
+/// A signed document, or that it is the one which the camera has already.
+fn carried(parts: &axum::http::request::Parts, document: Bytes) -> Result<Response<Body>, Refusal> {
     let digest = wildcam_core::wire::Sha256Hex(Sha256::digest(&document).into()).to_string();
     let tag = format!("\"{}\"", &digest[..32]);
     let asked = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
@@ -209,4 +204,31 @@ pub(super) async fn desired(
     }
     let kind = HeaderValue::from_static("application/cose; cose-type=\"cose-sign1\"");
     Ok((StatusCode::OK, [(header::ETAG, tag), (header::CONTENT_TYPE, kind)], document).into_response())
+}
+
+/// What the camera should have: its own document, else the fleet's.
+pub(super) async fn desired(
+    State(gateway): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
+    let (parts, _) = request.into_parts();
+    let camera = asking(&gateway, &id, &parts).await?;
+    let document = match gateway.newest(&keys::camera_desired(&camera)).await? {
+        Some(document) => Some(document),
+        None => gateway.newest(&keys::fleet_desired()).await?,
+    };
+    carried(&parts, document.ok_or_else(|| Refusal::not_found("nothing is desired of this camera"))?)
+}
+
+/// What the camera shall do, once.
+pub(super) async fn command(
+    State(gateway): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
+    let (parts, _) = request.into_parts();
+    let camera = asking(&gateway, &id, &parts).await?;
+    let document = gateway.newest(&keys::camera_command(&camera)).await?;
+    carried(&parts, document.ok_or_else(|| Refusal::not_found("nothing is asked of this camera"))?)
 }

@@ -3,7 +3,7 @@
 
 use ed25519_dalek::VerifyingKey;
 use wildcam_core::{
-    cose::{self, Document, Endpoints, KeyId, TimeBody, TokenBody, kind},
+    cose::{self, Action, CommandBody, Document, Endpoints, KeyId, TimeBody, TokenBody, kind},
     wire::CameraId,
 };
 
@@ -107,6 +107,33 @@ pub fn open_endpoints(bytes: &[u8], key: &VerifyingKey, now_s: u64) -> Result<(u
     let document = open(bytes, key, now_s)?;
     let list = Endpoints::from_document(&document)?;
     Ok((document.seq, list.0.into_iter().collect()))
+}
+
+/// Signs a command to one camera; `seq` must be above that of every command before.
+///
+/// # Errors
+/// As [`seal`].
+pub async fn seal_command(
+    signer: &dyn Signer,
+    seq: u64,
+    issued_s: u64,
+    expires_s: u64,
+    camera: &CameraId,
+    action: Action,
+) -> Result<Vec<u8>, Error> {
+    let mut body = [0; 128];
+    let length = CommandBody { camera: camera.clone(), action }.encode(&mut body)?;
+    seal(signer, kind::COMMAND, seq, issued_s, expires_s, &body[..length]).await
+}
+
+/// Reads a command: its number, whom it is for, and what is asked.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_command(bytes: &[u8], key: &VerifyingKey, now_s: u64) -> Result<(u64, CameraId, Action), Error> {
+    let document = open(bytes, key, now_s)?;
+    let body = CommandBody::from_document(&document)?;
+    Ok((document.seq, body.camera, body.action))
 }
 
 /// What the bearer of a token may do.

@@ -25,7 +25,8 @@ const KEY_FILE_LIMIT_BYTES: u64 = 16 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
-    /// Lies on gateways and in CI: lists of endpoints, the time, tokens. Nothing that a camera would execute.
+    /// Lies on gateways and in CI: lists of endpoints, the time, tokens, commands. No code that a
+    /// camera would run.
     Online,
 }
 
@@ -34,7 +35,7 @@ impl Role {
     #[must_use]
     pub fn may_sign(self, kind: &str) -> bool {
         match self {
-            Self::Online => [kind::ENDPOINTS, kind::TIME, kind::TOKEN].contains(&kind),
+            Self::Online => [kind::ENDPOINTS, kind::TIME, kind::TOKEN, kind::COMMAND].contains(&kind),
         }
     }
 }

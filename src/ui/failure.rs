@@ -96,6 +96,13 @@ impl CommandError {
         self
     }
 
+    /// The message and the next step in one line, for a failure that the command goes on after.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let step = self.next_step.as_ref().map(|step| format!("; next: {step}"));
+        self.message.clone() + &step.unwrap_or_default()
+    }
+
     /// The kind, which decides the exit code.
     #[must_use]
     pub fn kind(&self) -> Kind {

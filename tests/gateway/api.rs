@@ -3,15 +3,16 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use object_store::{ObjectStoreExt, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wildcam::{
-    clock::Clock,
+    clock::{Clock, Random},
+    fleet::commands::{Action, Order, publish},
     net::tls,
     release::{
         Signer,
-        documents::{Scope, endpoint, seal_endpoints},
+        documents::{Scope, endpoint, open_command, seal_endpoints},
     },
 };
 use wildcam_core::{
@@ -412,6 +413,37 @@ async fn desired_is_the_highest_valid_document_of_any_store() {
     let document = found.bytes().await.unwrap();
     assert_eq!(cose::verify(&document, &served.signer.public_key()).unwrap().seq, 7);
     assert_eq!(get(&[("if-none-match", tag)]).await.status(), 304);
+}
+
+#[tokio::test]
+async fn a_command_is_carried_to_the_camera_it_is_for() {
+    let served = Served::start(Wanted::default()).await;
+    let (one, two) = (Camera::enrolled("one", &served).await, Camera::enrolled("two", &served).await);
+    let path = "/api/cameras/one/command";
+    let get = async |camera: &Camera| camera.sign("GET", path, &[], Vec::new()).send(&served).await;
+    assert_eq!(kind(get(&one).await).await, (404, "not-found".to_owned()));
+    let stores: Vec<(String, Arc<dyn ObjectStore>)> = served
+        .stores
+        .iter()
+        .enumerate()
+        .map(|(n, store)| (n.to_string(), Arc::clone(store) as Arc<dyn ObjectStore>))
+        .collect();
+    let now_s = Clock::system().unix_s();
+    let camera = CameraId::new("one").unwrap();
+    let order = Order { camera: camera.clone(), action: Action::Restart, expires_s: now_s + 60 };
+    let given = publish(&stores, served.signer.as_ref(), &order, now_s, Random::seeded(1)).await.unwrap();
+    // A gateway answers from memory for a moment.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let found = get(&one).await;
+    assert_eq!(
+        (found.status().as_u16(), &found.headers()["content-type"]),
+        (200, &"application/cose; cose-type=\"cose-sign1\"".parse().unwrap())
+    );
+    let document = found.bytes().await.unwrap();
+    let read = open_command(&document, &served.signer.public_key(), now_s).unwrap();
+    assert_eq!(read, (given.number, camera, Action::Restart));
+    assert_eq!(get(&two).await.status(), 403);
+    assert_eq!(served.http.get(served.url(path)).send().await.unwrap().status(), 401);
 }
 
 #[tokio::test]

@@ -11,7 +11,11 @@ const BOARDS: [(&str, &str, bool); 3] = [
     ("qemu-virt", "riscv32imac-unknown-none-elf", false),
 ];
 
-/// Builds the firmware of every board that upstream Rust compiles, and checks the images.
+/// What runs the emulated board, and Debian's package of it.
+const EMULATOR: (&str, &str) = ("qemu-system-riscv32", "qemu-system-misc");
+
+/// Builds the firmware of every board that upstream Rust compiles, has the chip maker's tool look at the images, and runs
+/// the launchers on an emulated core.
 ///
 /// # Errors
 ///
@@ -25,19 +29,68 @@ pub(crate) fn firmware(workspace: &Workspace) -> Result<Outcome, String> {
         }
     }
     let output = workspace.target("firmware");
-    let mut build = workspace.cargo(&["run", "--locked", "--release", "--package", "wildcam", "--", "build"]);
-    build.arg("--output").arg(&output).arg("--cache").arg(workspace.target("firmware-build"));
-    for (board, ..) in BOARDS {
-        build.args(["--board", board]);
-    }
-    program::run(&mut build)?;
+    build(workspace, &output, &workspace.target("firmware-build"), &BOARDS.map(|(board, ..)| board))?;
+    same_again(workspace, &output)?;
     let Some(esptool) = esptool(workspace)? else {
         return Ok(Outcome::Skipped("the images are built, and there is no esptool to look at them".to_owned()));
     };
     for (board, ..) in BOARDS.iter().filter(|(.., chip)| *chip) {
         check(&esptool, &output, board)?;
     }
+    // For the tests that follow.
+    if machine::find(EMULATOR.0).is_none() {
+        match machine::install_packages(&[EMULATOR.1]) {
+            Ok(()) => {}
+            Err(error) if machine::is_ci() => return Err(error),
+            Err(error) => {
+                return Ok(Outcome::Skipped(format!("the images are built and whole; for the rest, {error}")));
+            }
+        }
+    }
+    let python = match peers::install(workspace, &peers::CORE) {
+        Ok(path) => path,
+        Err(error) if machine::is_ci() => return Err(error),
+        Err(error) => return Ok(Outcome::Skipped(format!("the images are built and whole; for the rest, {error}"))),
+    };
+    for (board, ..) in BOARDS.iter().filter(|(.., chip)| *chip) {
+        let image = |part: &str| output.join(format!("wildcam-{board}-{part}.bin"));
+        let mut run = Command::new(&python);
+        run.arg(workspace.root().join("firmware/boot/emulated.py")).arg(board);
+        let said = program::output(run.arg(image("boot")).arg(image("app")))?;
+        terminal::say(said.lines().last().unwrap_or_default());
+    }
+    machine::free(&workspace.target("firmware-build"));
     Ok(Outcome::Done)
+}
+
+fn build(workspace: &Workspace, output: &Path, cache: &Path, boards: &[&str]) -> Result<(), String> {
+    let mut build = workspace.cargo(&["run", "--locked", "--release", "--package", "wildcam", "--", "build"]);
+    build.arg("--output").arg(output).arg("--cache").arg(cache);
+    for board in boards {
+        build.args(["--board", board]);
+    }
+    program::run(&mut build)
+}
+
+/// Builds one board from nothing in another folder: the same sources give the same bytes.
+fn same_again(workspace: &Workspace, output: &Path) -> Result<(), String> {
+    let again = workspace.target("firmware-again");
+    if again.exists() {
+        fs::remove_dir_all(&again).map_err(|error| format!("{}: {error}", again.display()))?;
+    }
+    build(workspace, &again.join("output"), &again.join("cache"), &["qemu-virt"])?;
+    for part in ["app.bin", "boot.bin", "full.bin"] {
+        let name = format!("wildcam-qemu-virt-{part}");
+        let bytes = |folder: &Path| {
+            let path = folder.join(&name);
+            fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
+        };
+        if bytes(output)? != bytes(&again.join("output"))? {
+            return Err(format!("{name} differs when it is built again from the same sources in another folder"));
+        }
+    }
+    terminal::say("qemu-virt: built twice, in two folders, to the same bytes");
+    fs::remove_dir_all(&again).map_err(|error| format!("{}: {error}", again.display()))
 }
 
 fn esptool(workspace: &Workspace) -> Result<Option<std::path::PathBuf>, String> {

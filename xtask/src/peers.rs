@@ -43,7 +43,7 @@ pub(crate) struct Peer {
 mod list;
 
 use list::PEERS;
-pub(crate) use list::{DENY, ESPTOOL};
+pub(crate) use list::{CORE, DENY, ESPTOOL};
 
 /// Installs everything that is missing.
 ///

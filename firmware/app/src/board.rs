@@ -186,6 +186,8 @@ pub(crate) enum Wake {
     Motion,
     /// The time is over.
     Timer,
+    /// The fleet asks for a picture.
+    Command,
 }
 
 /// Why the machine started.

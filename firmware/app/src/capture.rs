@@ -1,8 +1,8 @@
-//! Motion or the timer wakes; a picture is taken, looked at and queued.
+//! Motion, the timer or the fleet wakes; a picture is taken, looked at and queued.
 
 use core::fmt::Debug;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either3, select3};
 use embassy_time::Instant;
 use sha2::{Digest as _, Sha256};
 use wildcam_core::{
@@ -51,14 +51,16 @@ pub(crate) async fn run(
     let mut due_ms = Instant::now().as_millis() + far_ms;
     loop {
         let left_ms = due_ms.saturating_sub(Instant::now().as_millis());
-        let wake = match select(power.wait(left_ms), state.idle.wait()).await {
-            Either::First(wake) => wake,
-            Either::Second(()) if state.plan.deep_sleep => {
+        // A picture that is asked for comes before sleep.
+        let wake = match select3(power.wait(left_ms), state.wanted.wait(), state.idle.wait()).await {
+            Either3::First(wake) => wake,
+            Either3::Second(()) => Wake::Command,
+            Either3::Third(()) if state.plan.deep_sleep => {
                 eye.off().await;
                 log::info!("sleep: {left_ms} ms");
                 power.sleep(left_ms).await
             }
-            Either::Second(()) => continue,
+            Either3::Third(()) => continue,
         };
         measure(state, &mut power);
         if wake == Wake::Timer {
@@ -122,6 +124,7 @@ async fn take<E: PictureSource>(
     let (trigger, priority) = match wake {
         Wake::Motion => ("motion", Priority::Normal),
         Wake::Timer => ("timelapse", Priority::Low),
+        Wake::Command => ("command", Priority::Urgent),
     };
     let event = Event {
         ulid,

@@ -11,6 +11,7 @@ pub(crate) struct Description {
     time: [u8; 16],
     date: [u8; 16],
     idf: [u8; 32],
+    /// SHA-256 of the ELF file, which `wildcam build` writes when it makes the image.
     build_id: [u8; 32],
     min_efuse_revision: u16,
     max_efuse_revision: u16,
@@ -41,7 +42,7 @@ pub(crate) static esp_app_desc: Description = Description {
     time: [0; 16],
     date: [0; 16],
     idf: text("none"),
-    build_id: build_id(),
+    build_id: [0; 32],
     min_efuse_revision: 0,
     max_efuse_revision: u16::MAX,
     page_log2: 16,
@@ -58,27 +59,4 @@ const fn text<const N: usize>(words: &str) -> [u8; N] {
         n += 1;
     }
     field
-}
-
-/// `WILDCAM_BUILD_ID`, 64 hexadecimal digits, that `wildcam build` computes from the sources; zeros without it.
-const fn build_id() -> [u8; 32] {
-    let mut id = [0; 32];
-    if let Some(digits) = option_env!("WILDCAM_BUILD_ID") {
-        let digits = digits.as_bytes();
-        assert!(digits.len() == 64, "WILDCAM_BUILD_ID has 64 hexadecimal digits");
-        let mut n = 0;
-        while n < 32 {
-            id[n] = nibble(digits[2 * n]) << 4 | nibble(digits[2 * n + 1]);
-            n += 1;
-        }
-    }
-    id
-}
-
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => panic!("WILDCAM_BUILD_ID has lower-case hexadecimal digits"),
-    }
 }

@@ -129,6 +129,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
         queued: Signal::new(),
+        wanted: Signal::new(),
         idle: Signal::new(),
     });
     state.set_unix_ms(unix_ms);

@@ -63,6 +63,8 @@ pub(crate) struct State {
     pub(crate) checked_in: Cell<bool>,
     /// Something was put into the queue.
     pub(crate) queued: Signal<NoopRawMutex, ()>,
+    /// The fleet asks for a picture.
+    pub(crate) wanted: Signal<NoopRawMutex, ()>,
     /// Nothing is left to send.
     pub(crate) idle: Signal<NoopRawMutex, ()>,
 }

@@ -6,6 +6,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use wildcam_core::{
     boot,
     camera::{Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
+    cose::Action,
     identity::Wifi,
     layout::SECTOR_BYTES,
     link::ConnectError,
@@ -188,6 +189,11 @@ async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms:
                 }
             }
             learn(state, camera).await?;
+            if obey(state, camera).await? {
+                // The next report says that it was taken on.
+                *report_due_ms = now_ms;
+                continue;
+            }
         }
         if !send(state, camera).await? {
             return Ok(());
@@ -221,6 +227,7 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
             stack_used_bytes: Chosen::stack().map(|marks| marks.used as u32),
             heap_used_bytes: Chosen::radio_heap().map(|marks| marks.used as u32),
         }),
+        command: Some(state.settings.borrow().counters().command).filter(|command| *command > 0),
     };
     let began = Instant::now();
     camera.report_status(&status).await?;
@@ -279,6 +286,37 @@ async fn learn(state: &State, camera: &mut Uplink) -> Result<(), Error> {
         }
         Err(error) => Err(error),
     }
+}
+
+/// Takes a command on, if there is one that is new.
+///
+/// It is noted before anything is done: it is done once at most, whenever the power fails.
+async fn obey(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
+    let last = state.settings.borrow().counters().command;
+    let command = match camera.fetch_command(last).await {
+        Ok(Some(command)) => command,
+        Ok(None) => return Ok(false),
+        Err(error @ (Error::Document(_) | Error::Refused { .. } | Error::Answer)) => {
+            log::warn!("command: {error:?}");
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    if let Err(error) = state.settings.borrow_mut().set_command(command.seq) {
+        log::warn!("settings: {error}");
+        return Ok(false);
+    }
+    log::info!("command {}: {}", command.seq, command.action.as_str());
+    match command.action {
+        Action::Picture => state.wanted.signal(()),
+        // One follows every command.
+        Action::Report => {}
+        Action::Restart => {
+            report(state, camera).await?;
+            Chosen::reset(false)
+        }
+    }
+    Ok(true)
 }
 
 /// Sends the next picture; false when nothing waits.

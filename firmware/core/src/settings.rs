@@ -1,4 +1,5 @@
-//! What a camera keeps between starts: how often it started, the time, why it started, and its endpoint list.
+//! What a camera keeps between starts: how often it started, the time, why it started, the last command that it took on,
+//! and its endpoint list.
 //!
 //! Three sectors with records that are only ever appended; of each of the two kinds the latest valid one counts. When a
 //! sector is full, another one is erased and everything is written into it anew. It is one that holds neither of the two
@@ -27,7 +28,7 @@ const MAGIC: [u8; 4] = *b"WSr1";
 const HEAD_BYTES: usize = 16;
 const COUNTERS: u8 = 1;
 const ENDPOINTS: u8 = 2;
-const COUNTERS_BYTES: usize = 16;
+const COUNTERS_BYTES: usize = 24;
 /// Bytes programmed at once, and the largest unit of a flash.
 const BUFFER: usize = 512;
 
@@ -68,6 +69,8 @@ pub struct Counters {
     pub cause: u8,
     /// Whether a gateway knows its key.
     pub enrolled: bool,
+    /// The number of the last command that it took on; 0 for none.
+    pub command: u64,
 }
 
 impl Counters {
@@ -77,13 +80,15 @@ impl Counters {
         bytes[4..12].copy_from_slice(&self.unix_ms.to_le_bytes());
         bytes[12] = self.cause;
         bytes[13] = u8::from(self.enrolled);
+        bytes[16..].copy_from_slice(&self.command.to_le_bytes());
         bytes
     }
 
     fn decode(bytes: &[u8; COUNTERS_BYTES]) -> Self {
         let boot = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
         let unix_ms = bytes[4..].first_chunk().copied().map_or(0, u64::from_le_bytes);
-        Self { boot, unix_ms, cause: bytes[12], enrolled: bytes[13] != 0 }
+        let command = bytes[16..].first_chunk().copied().map_or(0, u64::from_le_bytes);
+        Self { boot, unix_ms, cause: bytes[12], enrolled: bytes[13] != 0, command }
     }
 }
 
@@ -267,6 +272,14 @@ impl<F: NorFlash> Settings<F> {
     /// [`Error::Exhausted`], [`Error::Flash`].
     pub fn set_enrolled(&mut self) -> Result<(), Error> {
         self.set_counters(Counters { enrolled: true, ..self.counters })
+    }
+
+    /// Notes that a command is taken on, before it is: it is then done once at most.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`], [`Error::Flash`].
+    pub fn set_command(&mut self, command: u64) -> Result<(), Error> {
+        self.set_counters(Counters { command, ..self.counters })
     }
 
     fn set_counters(&mut self, counters: Counters) -> Result<(), Error> {

@@ -75,6 +75,12 @@ fn live<const W: usize, const S: usize>(flash: &mut Flash<W, S>, known: &mut Kno
             go!(store, store.set_endpoints(&next));
             known.list = next;
         }
+        if round % 4 == 1 {
+            let command = known.counters.command + 1;
+            known.asked = Some(Counters { command, ..known.counters });
+            go!(store, store.set_command(command));
+            known.counters = store.counters();
+        }
     }
     known.asked = Some(Counters { enrolled: true, ..known.counters });
     go!(store, store.set_enrolled());

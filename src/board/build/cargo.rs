@@ -35,7 +35,6 @@ pub(super) struct Job<'a> {
     pub(super) cargo_home: Option<&'a Path>,
     pub(super) offline: bool,
     pub(super) version: &'a str,
-    pub(super) build_id: &'a str,
 }
 
 /// A line of `cargo build --message-format json`.
@@ -156,7 +155,7 @@ fn build(job: &Job<'_>, more: &[&str]) -> Command {
     }
     let flags: Vec<toml::Value> = remapped(job).into_iter().map(toml::Value::from).collect();
     command.arg("--config").arg(config("rustflags", flags.into()));
-    command.env("WILDCAM_VERSION", job.version).env("WILDCAM_BUILD_ID", job.build_id);
+    command.env("WILDCAM_VERSION", job.version);
     // Times and dates that programs write into what they make: none, so that the same sources give the same bytes.
     command.env("SOURCE_DATE_EPOCH", "0");
     command

@@ -238,7 +238,6 @@ pub async fn build(
     // Per board: two builds side by side then never replace each other's programs. Per folder of sources: cargo tells a change by
     // a file's time, and what another folder left behind may be younger than the sources of this one.
     let target = request.cache.join(sources::target(&sources)).join(board.name());
-    let build_id = sources::hash(&sources).map_err(file(&sources))?;
     let mut elfs = Vec::new();
     for stage in [Stage::Application, Stage::Boot] {
         let job = cargo::Job {
@@ -250,7 +249,6 @@ pub async fn build(
             cargo_home: request.cargo_home,
             offline: request.offline,
             version: env!("CARGO_PKG_VERSION"),
-            build_id: &build_id,
         };
         let path = cargo::compile(&job, interrupt, listener).await?;
         elfs.push(fs::read(&path).map_err(file(&path))?);

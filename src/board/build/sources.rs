@@ -46,47 +46,6 @@ pub(super) fn target(folder: &Path) -> String {
     format!("target-{digits}")
 }
 
-/// The SHA-256 of the sources in a folder, in hexadecimal digits: of every file below firmware/ with its name, in the order of
-/// the names, without what cargo puts there.
-///
-/// # Errors
-/// When they cannot be read.
-pub(super) fn hash(folder: &Path) -> io::Result<String> {
-    let mut paths = Vec::new();
-    collect(&folder.join("firmware"), &mut paths)?;
-    // As words with slashes, so that the order is that of every machine.
-    let named = |path: PathBuf| {
-        let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
-        (name, path)
-    };
-    let mut files: Vec<(String, PathBuf)> = paths.into_iter().map(named).collect();
-    files.sort();
-    let mut hash = Sha256::new();
-    for (name, path) in files {
-        let bytes = fs::read(path)?;
-        hash.update((name.len() as u64).to_le_bytes());
-        hash.update(name);
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_dir() {
-            if name != "target" {
-                collect(&entry.path(), paths)?;
-            }
-        } else if !name.starts_with('.') || entry.path().ends_with(".cargo/config.toml") {
-            paths.push(entry.path());
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +75,46 @@ mod tests {
         fs::write(folder.join("mark"), "").expect("a file");
         assert_eq!(unpack(cache.path()).expect("they are there"), folder);
         assert!(folder.join("mark").exists(), "what is there is left alone");
+    }
+
+    /// The SHA-256 of the sources in a folder, in hexadecimal digits: of every file below firmware/ with its name, in the order of
+    /// the names, without what cargo puts there.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    fn hash(folder: &Path) -> io::Result<String> {
+        let mut paths = Vec::new();
+        collect(&folder.join("firmware"), &mut paths)?;
+        // As words with slashes, so that the order is that of every machine.
+        let named = |path: PathBuf| {
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            (name, path)
+        };
+        let mut files: Vec<(String, PathBuf)> = paths.into_iter().map(named).collect();
+        files.sort();
+        let mut hash = Sha256::new();
+        for (name, path) in files {
+            let bytes = fs::read(path)?;
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name);
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.file_type()?.is_dir() {
+                if name != "target" {
+                    collect(&entry.path(), paths)?;
+                }
+            } else if !name.starts_with('.') || entry.path().ends_with(".cargo/config.toml") {
+                paths.push(entry.path());
+            }
+        }
+        Ok(())
     }
 }

@@ -53,8 +53,9 @@ fn board_of(chip: Chip) -> Option<Board> {
 }
 
 /// Opens the port and says whether it has control lines: a pseudo-terminal has none.
-fn open_port(path: &str) -> Result<(serialport::TTYPort, bool), Error> {
-    if !Path::new(path).exists() {
+fn open_port(path: &str) -> Result<(espflash::connection::Port, bool), Error> {
+    // A port of Windows, as in COM3, is no path.
+    if cfg!(unix) && !Path::new(path).exists() {
         return Err(Error::Missing { port: path.to_owned() });
     }
     let opened = serialport::new(path, FIRST_BAUD).flow_control(FlowControl::None).timeout(ANSWER).open_native();

@@ -255,6 +255,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             battery_mv: None,
             firmware: clipped(concat!("virtual-", env!("CARGO_PKG_VERSION"))),
             health: None,
+            command: None,
         };
         match self.camera.report_status(&status).await {
             Ok(()) => {

@@ -112,6 +112,7 @@ pub(super) const PEERS: &[Peer] = &[
         source: Source::Python("esp32-mock-bootloader"),
         purpose: "flashing against a loader that others wrote",
     },
+    CORE,
     DENY,
 ];
 
@@ -121,6 +122,14 @@ pub(crate) const DENY: Peer = Peer {
     version: "0.20.2",
     source: Source::Crate("cargo-deny"),
     purpose: "licences, sources and bans of the dependencies; built from source, some minutes",
+};
+
+/// Python with an emulated processor as a library.
+pub(crate) const CORE: Peer = Peer {
+    executable: "python",
+    version: "2.1.4",
+    source: Source::Python("unicorn"),
+    purpose: "the launchers' machine code on an emulated core",
 };
 
 /// Reads images, and is the measure of what `wildcam build` writes.

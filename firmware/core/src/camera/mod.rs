@@ -11,6 +11,7 @@
 
 mod announce;
 mod call;
+mod command;
 mod desired;
 mod multipart;
 mod outbox;
@@ -21,6 +22,7 @@ use core::fmt;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 pub use announce::{BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Batch};
+pub use command::Command;
 pub use desired::{Desired, Enrolled};
 pub use outbox::{Item, Outbox};
 pub use upload::{Outcome, UploadError};

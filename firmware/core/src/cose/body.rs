@@ -189,6 +189,67 @@ impl TokenBody {
     }
 }
 
+/// What a camera can be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Take a picture now and send it before all others.
+    Picture,
+    /// Report now.
+    Report,
+    /// Start anew.
+    Restart,
+}
+
+impl Action {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Picture, Self::Report, Self::Restart];
+
+    /// The word in the document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Picture => "picture",
+            Self::Report => "report",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+/// The body of a document of kind [`kind::COMMAND`]: `{0: camera, 1: action}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandBody {
+    /// The one camera it is for.
+    pub camera: CameraId,
+    /// What it shall do.
+    pub action: Action,
+}
+
+impl CommandBody {
+    /// Writes the body and returns its length.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when `out` is too small.
+    pub fn encode(&self, out: &mut [u8]) -> Result<usize, Error> {
+        encode(out, |encoder| encoder.map(2)?.u8(0)?.str(self.camera.as_str())?.u8(1)?.str(self.action.as_str())?.ok())
+    }
+
+    /// Reads the body of `document`.
+    ///
+    /// # Errors
+    /// [`Error::Kind`] when it is of another kind, [`Error::Malformed`] when it is malformed or asks for what this build
+    /// does not know.
+    pub fn from_document(document: &Document<'_>) -> Result<Self, Error> {
+        decode(document, kind::COMMAND, |decoder| {
+            expect_map(decoder, 2)?;
+            let camera = CameraId::new(field(decoder, 0)?.str()?);
+            let camera = camera.map_err(|_| minicbor::decode::Error::message("camera"))?;
+            let word = field(decoder, 1)?.str()?;
+            let action = Action::ALL.into_iter().find(|action| action.as_str() == word);
+            Ok(Self { camera, action: action.ok_or_else(|| minicbor::decode::Error::message("action"))? })
+        })
+    }
+}
+
 /// Writes a signed token as people and headers carry it: base64url without padding (RFC 4648 section 5).
 ///
 /// # Errors

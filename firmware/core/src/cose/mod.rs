@@ -20,7 +20,9 @@ use minicbor::{
 };
 use sha2::{Digest, Sha256};
 
-pub use body::{Endpoint, Endpoints, MAX_ENDPOINTS, Scope, TimeBody, TokenBody, token_from_text, token_to_text};
+pub use body::{
+    Action, CommandBody, Endpoint, Endpoints, MAX_ENDPOINTS, Scope, TimeBody, TokenBody, token_from_text, token_to_text,
+};
 
 /// Largest document in bytes. A list of eight endpoints with the longest names takes under 1,600.
 pub const MAX_DOCUMENT: usize = 2048;
@@ -39,6 +41,8 @@ pub mod kind {
     pub const TIME: &str = "time";
     /// What the bearer may do: [`super::TokenBody`].
     pub const TOKEN: &str = "token";
+    /// What one camera shall do, once: [`super::CommandBody`].
+    pub const COMMAND: &str = "command";
 }
 
 const MAX_KIND: usize = 32;
@@ -119,7 +123,7 @@ pub struct Document<'a> {
     pub issued_s: u64,
     /// Unix seconds from which it is void.
     pub expires_s: u64,
-    /// One CBOR value, as [`Endpoints`], [`TimeBody`] or [`TokenBody`] encode it.
+    /// One CBOR value, as [`Endpoints`], [`TimeBody`], [`TokenBody`] or [`CommandBody`] encode it.
     pub body: &'a [u8],
 }
 

@@ -76,6 +76,12 @@ pub fn camera_desired(camera: &CameraId) -> ObjectKey {
     key(format_args!("fleet/cameras/{camera}/desired.cose"))
 }
 
+/// What one camera shall do, once: `fleet/cameras/{camera}/command.cose`.
+#[must_use]
+pub fn camera_command(camera: &CameraId) -> ObjectKey {
+    key(format_args!("fleet/cameras/{camera}/command.cose"))
+}
+
 /// A batch of reports that one gateway wrote: `reports/{gateway}/{yyyy}/{mm}/{dd}/{ulid}.jsonl`. A gateway is named by
 /// the rules of a camera id.
 #[must_use]
@@ -155,6 +161,7 @@ mod tests {
         }
         assert!(report(&camera, ulid).ends_with(".jsonl"));
         assert!(camera_desired(&camera).ends_with("/desired.cose"));
+        assert!(camera_command(&camera).ends_with("/command.cose"));
         let cam = CameraId::new("cam-1").unwrap();
         let good = detection(&cam, "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Part::Image);
         assert_eq!(good, "detections/cam-1/2016/07/30/01ARZ3NDEKTSV4RRFFQ69G5FAV.jpg");

@@ -82,7 +82,7 @@ pub struct Event {
     pub camera: CameraId,
     /// When the shutter opened, milliseconds since 1970 by the camera's clock.
     pub taken_at_ms: u64,
-    /// What made the camera look: `motion`, `timelapse`, `sound`, `manual`.
+    /// What made the camera look: `motion`, `timelapse`, `sound`, `manual`, `command`.
     pub trigger: Text<24>,
     /// How urgent it is.
     pub priority: Priority,
@@ -151,6 +151,9 @@ pub struct Status {
     /// How it is inside, where it can tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// The number of the last command that it took on, if there ever was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<u64>,
 }
 
 /// How a camera is inside.
@@ -350,6 +353,7 @@ mod tests {
                 stack_used_bytes: Some(u32::MAX),
                 heap_used_bytes: Some(u32::MAX),
             }),
+            command: Some(u64::MAX),
         };
         let mut buffer = [0; STATUS_MAX_BYTES];
         let n = json::to_slice(&status, &mut buffer).unwrap();

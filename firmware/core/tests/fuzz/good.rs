@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use wildcam_core::{
     boot,
     checksum::Crc32,
-    cose::{self, Document, Endpoint, Endpoints, KeyId, Scope, TimeBody, TokenBody, kind},
+    cose::{self, Action, CommandBody, Document, Endpoint, Endpoints, KeyId, Scope, TimeBody, TokenBody, kind},
     identity::{self, Identity, MAX_RECORD, Wifi},
     layout::Region,
     queue::{Header, ItemId, Priority, Queue},
@@ -50,11 +50,20 @@ pub(crate) fn tokens() -> Vec<Vec<u8>> {
     vec![token(Some("ridge-07"), Scope::Enrol), token(None, Scope::Read)]
 }
 
+pub(crate) fn commands() -> Vec<Vec<u8>> {
+    let command = |action| {
+        let camera = CameraId::new("ridge-07").expect("an id");
+        written(|out| CommandBody { camera, action }.encode(out).expect("it fits"))
+    };
+    Action::ALL.map(command).to_vec()
+}
+
 pub(crate) fn documents() -> Vec<Vec<u8>> {
     let key = SigningKey::from_bytes(&KEY);
     let bodies = endpoints().into_iter().map(|body| (kind::ENDPOINTS, body));
     let bodies = bodies.chain(times().into_iter().map(|body| (kind::TIME, body)));
     let bodies = bodies.chain(tokens().into_iter().map(|body| (kind::TOKEN, body)));
+    let bodies = bodies.chain(commands().into_iter().map(|body| (kind::COMMAND, body)));
     bodies
         .map(|(kind, body)| {
             let document = Document { kind, seq: 7, issued_s: 1_790_000_000, expires_s: 1_790_086_400, body: &body };

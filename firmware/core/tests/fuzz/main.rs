@@ -15,7 +15,7 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use mutate::{Random, mutate};
 use wildcam_core::{
     boot,
-    cose::{self, Document, Endpoints, TimeBody, TokenBody, kind},
+    cose::{self, CommandBody, Document, Endpoints, TimeBody, TokenBody, kind},
     deflate, http, httpsig,
     identity::Record,
     image,
@@ -77,6 +77,9 @@ fn bodies_of_documents() {
     });
     feed("cose::TokenBody", 50_000, 256, &good::tokens(), |bytes| {
         TokenBody::from_document(&document(kind::TOKEN, bytes)).is_ok()
+    });
+    feed("cose::CommandBody", 50_000, 256, &good::commands(), |bytes| {
+        CommandBody::from_document(&document(kind::COMMAND, bytes)).is_ok()
     });
 }
 

@@ -49,6 +49,7 @@ pub(super) struct Cloud {
     pub(super) registered: RefCell<Option<String>>,
     pub(super) statuses: Cell<u32>,
     pub(super) desired: RefCell<Option<Vec<u8>>>,
+    pub(super) command: RefCell<Option<Vec<u8>>>,
     /// Answers to give instead of serving, in order; `None` serves.
     pub(super) script: RefCell<VecDeque<Option<Answer>>>,
     pub(super) nonce_error: Cell<u64>,
@@ -74,6 +75,7 @@ impl Cloud {
             registered: RefCell::default(),
             statuses: Cell::default(),
             desired: RefCell::default(),
+            command: RefCell::default(),
             script: RefCell::default(),
             nonce_error: Cell::default(),
             time_key: RefCell::new(online_key()),
@@ -142,6 +144,10 @@ impl Cloud {
                 Some(_) if seen.header("if-none-match") == Some("\"v1\"") => (304, vec![], vec![]),
                 Some(document) => (200, vec![("ETag".into(), "\"v1\"".into())], document.clone()),
             },
+            ("GET", "/api/cameras/cam-1/command") => match &*self.command.borrow() {
+                None => problem(404, ProblemKind::NotFound),
+                Some(document) => (200, vec![], document.clone()),
+            },
             ("POST", "/api/detections") => self.detection(seen),
             ("PUT", target) => {
                 let ulid = target.strip_prefix("/api/detections/").unwrap().strip_suffix("/image").unwrap();
@@ -208,7 +214,11 @@ impl Cloud {
 }
 
 pub(super) fn signed(kind: &str, seq: u64, body: &[u8], key: &SigningKey) -> Vec<u8> {
-    let document = Document { kind, seq, issued_s: NOW_MS / 1000, expires_s: NOW_MS / 1000 + 86_400, body };
+    signed_until(NOW_MS / 1000 + 86_400, kind, seq, body, key)
+}
+
+pub(super) fn signed_until(expires_s: u64, kind: &str, seq: u64, body: &[u8], key: &SigningKey) -> Vec<u8> {
+    let document = Document { kind, seq, issued_s: NOW_MS / 1000 - 60, expires_s, body };
     let mut out = [0; 4096];
     let id = KeyId::of(&key.verifying_key());
     let n = crate::cose::encode(&document, id, |bytes| key.sign(bytes).to_bytes(), &mut out).unwrap();
