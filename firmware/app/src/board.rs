@@ -174,9 +174,23 @@ pub(crate) trait Power {
     async fn wait(&mut self, ms: u64) -> Wake;
 
     /// Sleeps as deeply as the board can until motion is seen or `ms` have passed. A chip loses its memory and starts
-    /// anew, with [`BootCause::Motion`] or [`BootCause::Timer`]: then this does not return. A board without deep
-    /// sleep returns.
-    async fn sleep(&mut self, ms: u64) -> Wake;
+    /// anew, with [`BootCause::Motion`] or [`BootCause::Timer`]: then this does not return, and [`Power::slept`] tells the
+    /// next start that the sleep began at `unix_ms`. A board without deep sleep returns.
+    async fn sleep(&mut self, ms: u64, unix_ms: u64) -> Wake;
+
+    /// How far a sleep was that this start ended; `None` after every other start.
+    fn slept(&self) -> Option<Slept> {
+        None
+    }
+}
+
+/// A deep sleep that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Slept {
+    /// What the time is now: that at its beginning and what passed since, milliseconds since 1970.
+    pub(crate) unix_ms: u64,
+    /// What is left of the time that it was meant to last; 0 when that is over.
+    pub(crate) left_ms: u64,
 }
 
 /// What ended a wait.

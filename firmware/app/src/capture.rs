@@ -2,7 +2,10 @@
 
 use core::fmt::Debug;
 
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::{
+    select::{Either3, select3},
+    yield_now,
+};
 use embassy_time::Instant;
 use sha2::{Digest as _, Sha256};
 use wildcam_core::{
@@ -48,7 +51,9 @@ pub(crate) async fn run(
     }
     let every_ms = state.plan.picture_every_ms;
     let far_ms = if every_ms == 0 { 24 * 3_600_000 } else { every_ms };
-    let mut due_ms = Instant::now().as_millis() + far_ms;
+    // A sleep that motion ended leaves the next picture where it was.
+    let left_ms = power.slept().filter(|_| state.cause == BootCause::Motion).map(|slept| slept.left_ms);
+    let mut due_ms = Instant::now().as_millis() + left_ms.unwrap_or(far_ms).min(far_ms);
     loop {
         let left_ms = due_ms.saturating_sub(Instant::now().as_millis());
         // A picture that is asked for comes before sleep.
@@ -58,7 +63,7 @@ pub(crate) async fn run(
             Either3::Third(()) if state.plan.deep_sleep => {
                 eye.off().await;
                 log::info!("sleep: {left_ms} ms");
-                power.sleep(left_ms).await
+                power.sleep(left_ms, state.unix_ms()).await
             }
             Either3::Third(()) => continue,
         };
@@ -118,6 +123,7 @@ async fn take<E: PictureSource>(
         }
         hasher.update(&chunk[..n]);
         left -= n;
+        yield_now().await;
     }
     let sha256: [u8; 32] = hasher.finalize().into();
     let ulid = Ulid::new(taken_at_ms, random.u128());
@@ -162,6 +168,9 @@ async fn take<E: PictureSource>(
         }
         writer.write(&chunk[..n]).map_err(Error::Queue)?;
         left -= n;
+        // An erase holds everything up, and a large picture is many of them: others must have their turn between them,
+        // the watchdog's feeder above all.
+        yield_now().await;
     }
     writer.commit().map_err(Error::Queue)?;
     let event_sha256 = Sha256::digest(&metadata[..length]).into();

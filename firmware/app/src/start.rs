@@ -32,6 +32,9 @@ use crate::{
 /// DHCP and DNS besides the connections.
 const SOCKETS: usize = CONNECTIONS + 2;
 
+/// Seconds for which a start that failed stays as it is, so that its words can be read.
+const FAILED_START_S: u32 = 60;
+
 #[embassy_executor::task]
 async fn network(mut runner: Runner<'static, <Chosen as Board>::Network>) {
     runner.run().await
@@ -62,11 +65,12 @@ pub(crate) async fn run(spawner: Spawner, parts: Parts<Chosen>) -> ! {
         }
         Err(why) => {
             log::error!("not started: {why}");
-            // A cable can still mend it; a reset would only do the same again.
-            loop {
+            // It may have been for this once, and an image on trial has had its chance: the next start counts it.
+            for _ in 0..FAILED_START_S {
                 Chosen::feed();
                 Timer::after_secs(1).await;
             }
+            Chosen::reset(false)
         }
     }
 }
@@ -111,7 +115,9 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     // ahead of all it ever counted, unless it started more than once a minute for all its life.
     let least = u32::try_from(identity.set_at_ms / 60_000).unwrap_or(0);
     let boot_count = settings.count_boot(cause as u8, least).map_err(|_| "the start cannot be counted")?;
-    let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms);
+    // A camera that slept knows the time better than what it kept: its clock went on.
+    let slept_ms = power.slept().map_or(0, |slept| slept.unix_ms);
+    let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms).max(slept_ms);
     let queue = mount(flash)?;
     log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
 

@@ -12,11 +12,11 @@ use core::{
 
 use embassy_net::{IpAddress, Stack, dns::DnsQueryType, tcp::TcpSocket};
 use embassy_time::{Duration, Instant};
-use embedded_io_async::{ErrorType, Read, Write};
+use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use embedded_tls::{Aes128GcmSha256, CryptoProvider, FlushPolicy, TlsConfig, TlsConnection, TlsContext, TlsError};
 use rand_chacha::ChaCha20Rng;
 use rand_core::CryptoRngCore;
-use wildcam_core::{cose::Endpoint, link::Dial};
+use wildcam_core::{cose::Endpoint, link::Dial, tls::Records};
 
 use crate::{board::Board as _, boards::Chosen, pinned::Pinned, random::Random};
 
@@ -32,7 +32,51 @@ const RECORD_OUT_BYTES: usize = wildcam_core::camera::BUFFER_BYTES + embedded_tl
 /// After which a peer that says nothing at all is given up by TCP itself.
 const SILENCE: Duration = Duration::from_secs(60);
 
-type Tls = TlsConnection<'static, TcpSocket<'static>, Aes128GcmSha256>;
+type Tls = TlsConnection<'static, Socket, Aes128GcmSha256>;
+
+/// TCP, ended before the library meets a record that it would panic on.
+struct Socket {
+    tcp: TcpSocket<'static>,
+    records: Records,
+}
+
+/// Why a socket gave no bytes, or took none.
+#[derive(Debug)]
+enum SocketError {
+    Tcp(embassy_net::tcp::Error),
+    /// The other side sent what is no record of TLS.
+    Record,
+}
+
+impl embedded_io_async::Error for SocketError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Tcp(error) => embedded_io_async::Error::kind(error),
+            Self::Record => ErrorKind::InvalidData,
+        }
+    }
+}
+
+impl ErrorType for Socket {
+    type Error = SocketError;
+}
+
+impl Read for Socket {
+    async fn read(&mut self, out: &mut [u8]) -> Result<usize, SocketError> {
+        let n = self.tcp.read(out).await.map_err(SocketError::Tcp)?;
+        if self.records.accept(&out[..n]) { Ok(n) } else { Err(SocketError::Record) }
+    }
+}
+
+impl Write for Socket {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, SocketError> {
+        self.tcp.write(bytes).await.map_err(SocketError::Tcp)
+    }
+
+    async fn flush(&mut self) -> Result<(), SocketError> {
+        self.tcp.flush().await.map_err(SocketError::Tcp)
+    }
+}
 
 struct Buffers {
     receive: [u8; RECEIVE_BYTES],
@@ -85,7 +129,11 @@ impl Lease {
         socket.connect((address, port)).await.map_err(DialError::Tcp)?;
         // SAFETY: as above; nothing was in it.
         let tls = unsafe { &mut *self.slot.tls.get() };
-        tls.write(Tls::new(socket, &mut buffers.record_in, &mut buffers.record_out));
+        tls.write(Tls::new(
+            Socket { tcp: socket, records: Records::new() },
+            &mut buffers.record_in,
+            &mut buffers.record_out,
+        ));
         self.filled = true;
         Ok(())
     }

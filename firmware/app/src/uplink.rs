@@ -31,6 +31,9 @@ const JOIN: Duration = Duration::from_secs(30);
 /// The first wait after a failure; it doubles up to the longest, and half of it is jitter.
 const FIRST_WAIT_MS: u64 = 500;
 const LONGEST_WAIT_MS: u64 = 60_000;
+/// After so many failures one after the other, a camera that sleeps deeply sleeps until its next picture: a radio that
+/// looks for a network for ever empties the battery, and then nothing is taken at all.
+const FAILURES_TO_SLEEP: u32 = 4;
 /// How often the time is kept in flash at most.
 const KEEP_TIME_MS: u64 = 600_000;
 
@@ -71,7 +74,11 @@ impl Outbox for Waiting<'_> {
     }
 
     async fn remove(&mut self, ulid: Ulid) -> Result<(), Self::Error> {
-        self.state.queue.lock().await.remove(ItemId(ulid.bits()))
+        match self.state.queue.lock().await.remove(ItemId(ulid.bits())) {
+            // A full queue may have dropped it for a newer one while its gateway wrote it.
+            Err(queue::Error::NotFound) => Ok(()),
+            result => result,
+        }
     }
 }
 
@@ -118,31 +125,52 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
     let mut patience = Patience { wait_ms: FIRST_WAIT_MS, random: link.random };
     let mut report_due_ms = 0;
     let mut kept_ms = 0;
+    let mut failures = 0;
     loop {
-        if let Err(error) = join(&mut link).await {
-            log::warn!("no network: {error:?}");
-            patience.wait(&Error::Connect(ConnectError::Failed)).await;
-            continue;
-        }
-        let result = round(state, &mut link, &mut report_due_ms, &mut kept_ms).await;
+        let result = match join(&mut link).await {
+            Ok(()) => round(state, &mut link, &mut report_due_ms, &mut kept_ms).await,
+            Err(error) => {
+                log::warn!("no network: {error:?}");
+                Err(Error::Connect(ConnectError::Failed))
+            }
+        };
         match result {
             Ok(()) => {
+                failures = 0;
                 patience.reset();
-                if state.plan.deep_sleep {
-                    // The chip sleeps as soon as the other task hears of it, with the radio off.
-                    link.camera.disconnect();
-                    link.radio.off().await;
-                }
-                state.idle.signal(());
                 let left_ms = report_due_ms.saturating_sub(Instant::now().as_millis());
-                select(Timer::after_millis(left_ms), state.queued.wait()).await;
+                rest(state, &mut link, left_ms).await;
             }
             Err(error) => {
                 log::info!("not sent: {error:?}");
-                patience.wait(&error).await;
+                failures += 1;
+                if failures >= FAILURES_TO_SLEEP && state.plan.deep_sleep && !is_on_trial(state) {
+                    failures = 0;
+                    rest(state, &mut link, LONGEST_WAIT_MS).await;
+                } else {
+                    patience.wait(&error).await;
+                }
             }
         }
     }
+}
+
+/// Says that there is nothing to do, and waits for at most `ms` for something to send.
+async fn rest(state: &State, link: &mut Link, ms: u64) {
+    if state.plan.deep_sleep {
+        // The chip sleeps as soon as the other task hears of it, with the radio off.
+        link.camera.disconnect();
+        link.radio.off().await;
+    }
+    state.idle.signal(());
+    select(Timer::after_millis(ms), state.queued.wait()).await;
+}
+
+/// Whether this image has a time within which it must check in, or another takes its place. It stays awake for it: each
+/// wake from a deep sleep is a start, of which it has few.
+fn is_on_trial(state: &State) -> bool {
+    let trial = |entry: boot::Entry| entry.state == boot::State::Trying && entry.reason != boot::Reason::Only;
+    !state.checked_in.get() && state.boot.is_some_and(trial)
 }
 
 #[derive(Debug)]
@@ -168,20 +196,31 @@ async fn join(link: &mut Link) -> Result<(), NoNetwork<<<Chosen as Board>::Radio
 async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms: &mut u64) -> Result<(), Error> {
     let camera = &mut *link.camera;
     if !state.settings.borrow().counters().enrolled {
-        let enrolled = camera.enrol(link.token).await?;
-        log::info!("enrolled: {enrolled:?}");
-        agree(state, camera);
-        if let Err(error) = state.settings.borrow_mut().set_enrolled() {
-            log::warn!("settings: {error}");
+        match camera.enrol(link.token).await {
+            Ok(enrolled) => {
+                log::info!("enrolled: {enrolled:?}");
+                if let Err(error) = state.settings.borrow_mut().set_enrolled() {
+                    log::warn!("settings: {error}");
+                }
+            }
+            // Someone may have registered it already, and the token be of no use any more: then its pictures are taken.
+            Err(error @ (Error::Refused { .. } | Error::Answer)) => log::warn!("not enrolled: {error:?}"),
+            Err(error) => return Err(error),
         }
     }
     loop {
         let now_ms = Instant::now().as_millis();
         if *report_due_ms <= now_ms {
-            report(state, camera).await?;
-            agree(state, camera);
+            match report(state, camera).await {
+                Ok(()) => {
+                    agree(state, camera);
+                    check_in(state);
+                }
+                // A gateway that does not want to know how the camera is may still take its pictures.
+                Err(error @ (Error::Refused { .. } | Error::Answer)) => log::warn!("not reported: {error:?}"),
+                Err(error) => return Err(error),
+            }
             *report_due_ms = now_ms + state.plan.report_every_ms;
-            check_in(state);
             if *kept_ms == 0 || now_ms - *kept_ms >= KEEP_TIME_MS {
                 *kept_ms = now_ms.max(1);
                 if let Err(error) = state.settings.borrow_mut().set_time(state.unix_ms()) {
@@ -248,7 +287,8 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
 fn cause(state: &State) -> &'static str {
     match state.boot {
         Some(entry) if entry.state == boot::State::RolledBack => "rolled-back",
-        Some(entry) if entry.state == boot::State::Trying && entry.reason != boot::Reason::Found => "update",
+        // One before it has checked in; the first that a cable wrote has nobody before it.
+        Some(entry) if entry.state == boot::State::Trying && entry.confirmed != [0; 8] => "update",
         _ => state.cause.word(),
     }
 }
@@ -312,7 +352,9 @@ async fn obey(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
         // One follows every command.
         Action::Report => {}
         Action::Restart => {
-            report(state, camera).await?;
+            // So that whoever asked hears of it before the next start does; if not, that one tells.
+            let _ = report(state, camera).await;
+            let _queue = state.queue.lock().await;
             Chosen::reset(false)
         }
     }
@@ -348,7 +390,7 @@ async fn send(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
     };
     // What no gateway will ever take would block all that follows.
     match waiting.remove(set_aside).await {
-        Ok(()) | Err(queue::Error::NotFound) => Ok(true),
+        Ok(()) => Ok(true),
         Err(error) => panic!("the queue failed: {error:?}"),
     }
 }

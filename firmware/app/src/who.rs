@@ -22,6 +22,7 @@ pub(crate) fn load(
     static RECORD: ConstStaticCell<[u8; MAX_RECORD]> = ConstStaticCell::new([0; MAX_RECORD]);
     let buffer = RECORD.take();
     let mut flash = flash.borrow_mut();
+    identity::erase_older_than_sealed(&mut *flash, LAYOUT.identity, buffer)?;
     let record = identity::load(&mut *flash, LAYOUT.identity, buffer)?;
     let form = record.head().form;
     let identity = record.open(key.as_ref())?;

@@ -20,13 +20,15 @@ pub(crate) fn choose<F: NorFlash>(
 ) -> Result<(Entry, Image), Error> {
     let mut images = [None, None];
     let entry = boot::decide(flash, layout.journal, |flash, slot| {
-        let image = image::verify(flash, layout.slots[slot.index()]).ok()?;
-        if image.chip != chip || !fits(&image) {
-            return None;
-        }
+        let image = match image::verify(flash, layout.slots[slot.index()]) {
+            Ok(image) if image.chip == chip && fits(&image) => image,
+            // A flash that fails now may not a moment later: an image is not given up for that.
+            Err(image::Error::Flash(kind)) => return Err(Error::Flash(kind)),
+            Ok(_) | Err(_) => return Ok(None),
+        };
         let mark = image.mark();
         images[slot.index()] = Some(image);
-        Some(mark)
+        Ok(Some(mark))
     })?;
     let image = images[entry.slot.index()].take().ok_or(Error::NoImage)?;
     Ok((entry, image))

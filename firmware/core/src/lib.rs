@@ -25,5 +25,6 @@ pub mod link;
 pub mod queue;
 pub mod sensor;
 pub mod settings;
+pub mod tls;
 pub mod wire;
 pub mod x509;

@@ -28,7 +28,10 @@ const MAGIC: [u8; 4] = *b"WSr1";
 const HEAD_BYTES: usize = 16;
 const COUNTERS: u8 = 1;
 const ENDPOINTS: u8 = 2;
-const COUNTERS_BYTES: usize = 24;
+const COUNTERS_BYTES: usize = 32;
+/// A shorter record has none of the numbers. One of another length was written by an older or a newer build, which an
+/// update and a rollback leave: what it has of the numbers counts, and the others are 0.
+const LEAST_COUNTERS_BYTES: usize = 16;
 /// Bytes programmed at once, and the largest unit of a flash.
 const BUFFER: usize = 512;
 
@@ -80,7 +83,7 @@ impl Counters {
         bytes[4..12].copy_from_slice(&self.unix_ms.to_le_bytes());
         bytes[12] = self.cause;
         bytes[13] = u8::from(self.enrolled);
-        bytes[16..].copy_from_slice(&self.command.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.command.to_le_bytes());
         bytes
     }
 
@@ -140,6 +143,7 @@ impl<F: NorFlash> Settings<F> {
     const SECTOR: usize = F::ERASE_SIZE;
     const FITS: () = {
         assert!(HEAD_BYTES.is_multiple_of(F::READ_SIZE), "a head is read whole");
+        assert!(COUNTERS_BYTES.is_multiple_of(F::READ_SIZE), "the numbers are read whole");
         assert!(BUFFER.is_multiple_of(F::WRITE_SIZE), "a unit fits the buffer");
         assert!(Self::max_list() > 0, "a sector holds two lists and more");
     };
@@ -192,9 +196,12 @@ impl<F: NorFlash> Settings<F> {
             let place = Place { sequence: head.sequence, address, bytes: head.bytes };
             let is_newer = |known: Option<Place>| known.is_none_or(|known| place.sequence > known.sequence);
             match head.kind {
-                COUNTERS if head.bytes == COUNTERS_BYTES && is_newer(self.counted) => {
+                COUNTERS if head.bytes >= LEAST_COUNTERS_BYTES && is_newer(self.counted) => {
                     let mut payload = [0; COUNTERS_BYTES];
-                    self.read(address + Self::HEAD as u32, &mut payload)?;
+                    let known = head.bytes.min(COUNTERS_BYTES);
+                    let read = known.next_multiple_of(F::READ_SIZE).min(COUNTERS_BYTES);
+                    self.read(address + Self::HEAD as u32, &mut payload[..read])?;
+                    payload[known..].fill(0);
                     self.counters = Counters::decode(&payload);
                     self.counted = Some(place);
                 }
@@ -397,5 +404,81 @@ impl<F: NorFlash> Settings<F> {
     /// Ends the store and gives the flash back.
     pub fn into_flash(self) -> F {
         self.flash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
+
+    use super::*;
+
+    struct Memory(Vec<u8>);
+
+    impl ErrorType for Memory {
+        type Error = NorFlashErrorKind;
+    }
+
+    impl ReadNorFlash for Memory {
+        const READ_SIZE: usize = 4;
+
+        fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+            out.copy_from_slice(&self.0[offset as usize..][..out.len()]);
+            Ok(())
+        }
+
+        fn capacity(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    impl NorFlash for Memory {
+        const WRITE_SIZE: usize = 4;
+        const ERASE_SIZE: usize = 4096;
+
+        fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+            self.0[from as usize..to as usize].fill(0xFF);
+            Ok(())
+        }
+
+        fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+            self.0[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    /// The numbers as a build wrote them that knows fewer of them, or more.
+    fn of_another_build(payload: &[u8]) -> Memory {
+        let mut record = Vec::from(MAGIC);
+        record.extend(7_u32.to_le_bytes());
+        record.extend([COUNTERS, 0, payload.len() as u8, 0]);
+        let mut crc = Crc32::new();
+        crc.update(&record);
+        crc.update(payload);
+        record.extend(crc.finish().to_le_bytes());
+        record.extend(payload);
+        record.resize(SECTORS * 4096, 0xFF);
+        Memory(record)
+    }
+
+    #[test]
+    fn an_update_and_a_rollback_keep_the_numbers() {
+        let counters = Counters { boot: 900, unix_ms: 1_790_000_000_000, cause: 2, enrolled: true, command: 12 };
+        let mut bytes = counters.encode().to_vec();
+        for (length, command) in [(16, 0), (20, 0), (24, 12), (32, 12), (48, 12)] {
+            bytes.resize(length.max(COUNTERS_BYTES), 0xEE);
+            let mut settings = Settings::mount(of_another_build(&bytes[..length])).unwrap();
+            let known = settings.counters();
+            assert_eq!((known.boot, known.enrolled, known.unix_ms), (900, true, counters.unix_ms), "{length} bytes");
+            assert!(length == 20 || known.command == command, "{length} bytes: {known:?}");
+            // And they are carried over when a sector is begun anew.
+            for _ in 0..300 {
+                settings.set_time(5).unwrap();
+            }
+            let again = Settings::mount(settings.into_flash()).unwrap().counters();
+            assert_eq!((again.boot, again.enrolled, again.unix_ms), (900, true, 5));
+        }
     }
 }

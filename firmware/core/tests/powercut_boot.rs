@@ -50,7 +50,8 @@ impl<const W: usize, const S: usize> Life<W, S> {
     /// A start of the machine, to the check-in if the image is one that makes it.
     fn start(flash: &mut Flash<W, S>, known: &mut Known) -> Result<Entry, Stop> {
         let images = known.images;
-        let verify = |_: &mut Flash<W, S>, slot: Slot| Some(images[slot.index()]).filter(|image| *image != 0).map(mark);
+        let verify =
+            |_: &mut Flash<W, S>, slot: Slot| Ok(Some(images[slot.index()]).filter(|image| *image != 0).map(mark));
         let entry = boot::decide(flash, Self::REGION, verify).map_err(|error| stop(error, flash.is_powered()))?;
         let image = known.images[entry.slot.index()];
         if entry.mark != mark(image) {
@@ -69,6 +70,9 @@ impl<const W: usize, const S: usize> Life<W, S> {
                 Some((_, count)) => *count += 1,
                 None => known.starts.push((image, 1)),
             }
+        }
+        if entry.state == State::RolledBack && !known.confirmed.contains(&image) {
+            return Err(Stop::Broken(format!("image {image} is trusted, and never checked in")));
         }
         if let Some((image, count)) = known.starts.iter().find(|(_, count)| *count > MAX_ATTEMPTS) {
             return Err(Stop::Broken(format!("image {image} is started {count} times on trial")));

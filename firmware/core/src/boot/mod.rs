@@ -3,7 +3,8 @@
 //! The boot stage calls [`decide`] before it starts anything: the attempt is counted in the journal first, so that an image
 //! that never reaches its main is counted as one that panics. The app calls [`confirm`] after its first healthy
 //! check-in; until then it is on trial, and after [`MAX_ATTEMPTS`] starts without one the other slot is started again.
-//! [`activate`] puts an image on trial that was written to a slot.
+//! [`activate`] puts an image on trial that was written to a slot. The journal knows which image checked in last: only that
+//! one is trusted without a trial when it is fallen back to.
 //!
 //! The journal is two sectors of records that are only ever appended; the latest valid one counts. One sector is erased
 //! only while the other holds the latest record. An empty journal means slot A, on trial.
@@ -76,8 +77,10 @@ pub struct Entry {
     pub reason: Reason,
     /// First bytes of the image's hash.
     pub mark: [u8; 8],
-    /// The same of the image that was given up for it; zeros when none was.
+    /// The same of the image that was given up last; zeros when none was.
     pub given_up: [u8; 8],
+    /// The same of the image that checked in last; zeros when none did.
+    pub confirmed: [u8; 8],
 }
 
 /// Why the journal could not be used, or nothing can be started.
@@ -208,20 +211,23 @@ pub fn current<F: NorFlash>(flash: &mut F, region: Region) -> Result<Option<Entr
 }
 
 /// Chooses the slot to start and counts the attempt. `verify` says of a slot which image it holds: the first bytes of its
-/// hash, if it is whole.
+/// hash, or `None` if it holds no whole one that this board can run.
+///
+/// An image that checked in before is fallen back to at once, as [`State::RolledBack`]. One that never did is put on trial
+/// like any other, and one that was given up is not chosen while the wanted one is whole.
 ///
 /// # Errors
-/// [`Error::NoImage`] when neither slot can be started; the others of [`Error`] when the journal cannot be used: then
-/// nothing may be started that was not confirmed, and the caller starts the machine anew.
+/// [`Error::NoImage`] when neither slot can be started; that of `verify`, and the others of [`Error`] when the journal
+/// cannot be used: then nothing may be started that was not confirmed, and the caller starts the machine anew.
 pub fn decide<F: NorFlash>(
     flash: &mut F,
     region: Region,
-    mut verify: impl FnMut(&mut F, Slot) -> Option<[u8; 8]>,
+    mut verify: impl FnMut(&mut F, Slot) -> Result<Option<[u8; 8]>, Error>,
 ) -> Result<Entry, Error> {
     let mut journal = Journal::open(flash, region)?;
     let known = journal.latest.map(|record| record.entry);
     let wanted = known.map_or(Slot::A, |entry| entry.slot);
-    let image = verify(journal.flash, wanted);
+    let image = verify(journal.flash, wanted)?;
     let next = match (image, known) {
         // What was confirmed, or was before an update that failed, is started without a word: a wake of every minute
         // must not wear the journal.
@@ -229,17 +235,21 @@ pub fn decide<F: NorFlash>(
         (Some(mark), Some(entry)) if mark == entry.mark && entry.attempts < MAX_ATTEMPTS => {
             Entry { attempts: entry.attempts + 1, reason: Reason::Attempt, ..entry }
         }
-        (Some(mark), Some(entry)) if mark == entry.mark => match verify(journal.flash, wanted.other()) {
-            Some(other) => rolled_back(wanted.other(), other, entry.mark, Reason::Attempts),
-            // Nothing else can be started: to try on is better than to stand still.
-            None => return Ok(entry),
-        },
+        (Some(mark), Some(entry)) if mark == entry.mark => {
+            let other = verify(journal.flash, wanted.other())?;
+            match other.filter(|other| *other == entry.confirmed || *other != entry.given_up) {
+                Some(other) => Entry { given_up: mark, ..fall_back(wanted.other(), other, Reason::Attempts, entry) },
+                // Nothing else can be started: to try on is better than to stand still.
+                None if entry.reason == Reason::Only => return Ok(entry),
+                None => Entry { reason: Reason::Only, ..entry },
+            }
+        }
         // Written by cable since.
         (Some(mark), _) => on_trial(wanted, mark, 1, Reason::Found, known),
         (None, known) => {
-            let other = verify(journal.flash, wanted.other()).ok_or(Error::NoImage)?;
+            let other = verify(journal.flash, wanted.other())?.ok_or(Error::NoImage)?;
             match known {
-                Some(entry) => rolled_back(wanted.other(), other, entry.mark, Reason::Damaged),
+                Some(entry) => fall_back(wanted.other(), other, Reason::Damaged, entry),
                 None => on_trial(wanted.other(), other, 1, Reason::Found, None),
             }
         }
@@ -248,14 +258,16 @@ pub fn decide<F: NorFlash>(
     Ok(next)
 }
 
-/// What was given up before stays known until something else is.
+/// What was given up and what was confirmed before stay known until something else is.
 fn on_trial(slot: Slot, mark: [u8; 8], attempts: u8, reason: Reason, before: Option<Entry>) -> Entry {
-    let given_up = before.map_or([0; 8], |entry| entry.given_up);
-    Entry { slot, state: State::Trying, attempts, reason, mark, given_up }
+    let (given_up, confirmed) = before.map_or(([0; 8], [0; 8]), |entry| (entry.given_up, entry.confirmed));
+    Entry { slot, state: State::Trying, attempts, reason, mark, given_up, confirmed }
 }
 
-fn rolled_back(slot: Slot, mark: [u8; 8], given_up: [u8; 8], reason: Reason) -> Entry {
-    Entry { slot, state: State::RolledBack, attempts: 0, reason, mark, given_up }
+/// The image of the other slot is trusted if it was before.
+fn fall_back(slot: Slot, mark: [u8; 8], reason: Reason, before: Entry) -> Entry {
+    let trial = on_trial(slot, mark, 1, reason, Some(before));
+    if mark == before.confirmed { Entry { state: State::RolledBack, attempts: 0, ..trial } } else { trial }
 }
 
 /// Ends the trial of the image that runs: it works. Repeating it changes nothing.
@@ -268,7 +280,10 @@ pub fn confirm<F: NorFlash>(flash: &mut F, region: Region) -> Result<(), Error> 
     let entry = journal.latest.ok_or(Error::NoImage)?.entry;
     match entry.state {
         State::Confirmed | State::RolledBack => Ok(()),
-        State::Trying => journal.append(Entry { state: State::Confirmed, reason: Reason::CheckedIn, ..entry }),
+        State::Trying => {
+            let confirmed = entry.mark;
+            journal.append(Entry { state: State::Confirmed, reason: Reason::CheckedIn, confirmed, ..entry })
+        }
     }
 }
 

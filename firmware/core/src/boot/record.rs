@@ -6,14 +6,16 @@
 //! 8   slot, state      2
 //! 10  attempts, reason 2
 //! 12  image            8   first bytes of its hash
-//! 20  given up         8   the same of the image before, zeros when none was given up
-//! 28  CRC-32           4   over everything before it
+//! 20  given up         8   the same of the image that was given up last, zeros when none was
+//! 28  confirmed        8   the same of the image that checked in last, zeros when none did
+//! 36  zeros           24
+//! 60  CRC-32           4   over everything before it
 //! ```
 
 use super::{Entry, Slot};
 use crate::checksum::Crc32;
 
-pub(super) const RECORD_BYTES: usize = 32;
+pub(super) const RECORD_BYTES: usize = 64;
 
 const MAGIC: [u8; 4] = *b"WCb1";
 const CRC_AT: usize = RECORD_BYTES - 4;
@@ -44,6 +46,8 @@ pub enum Reason {
     Attempts,
     /// The other one is damaged.
     Damaged,
+    /// It was started often enough without checking in, and there is no other.
+    Only,
 }
 
 impl Reason {
@@ -57,12 +61,20 @@ impl Reason {
             Self::CheckedIn => "checked-in",
             Self::Attempts => "attempts",
             Self::Damaged => "damaged",
+            Self::Only => "only",
         }
     }
 }
 
-const REASONS: [Reason; 6] =
-    [Reason::Found, Reason::Update, Reason::Attempt, Reason::CheckedIn, Reason::Attempts, Reason::Damaged];
+const REASONS: [Reason; 7] = [
+    Reason::Found,
+    Reason::Update,
+    Reason::Attempt,
+    Reason::CheckedIn,
+    Reason::Attempts,
+    Reason::Damaged,
+    Reason::Only,
+];
 
 const STATES: [State; 3] = [State::Trying, State::Confirmed, State::RolledBack];
 
@@ -80,7 +92,7 @@ impl Record {
     }
 
     pub(super) fn encode(&self) -> [u8; RECORD_BYTES] {
-        let Entry { slot, state, attempts, reason, mark, given_up } = self.entry;
+        let Entry { slot, state, attempts, reason, mark, given_up, confirmed } = self.entry;
         let mut bytes = [0; RECORD_BYTES];
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4..8].copy_from_slice(&self.sequence.to_le_bytes());
@@ -90,6 +102,7 @@ impl Record {
         bytes[11] = REASONS.iter().position(|one| *one == reason).unwrap_or(0) as u8;
         bytes[12..20].copy_from_slice(&mark);
         bytes[20..28].copy_from_slice(&given_up);
+        bytes[28..36].copy_from_slice(&confirmed);
         let crc = Crc32::of(&bytes[..CRC_AT]);
         bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -108,6 +121,7 @@ impl Record {
             reason: *REASONS.get(usize::from(bytes[11]))?,
             mark: mark(12)?,
             given_up: mark(20)?,
+            confirmed: mark(28)?,
         };
         Some(Self { sequence: number(4)?, entry })
     }

@@ -3,7 +3,7 @@ use std::{vec, vec::Vec};
 
 use super::*;
 
-/// Flash in memory of sectors with four records each.
+/// Flash in memory of sectors with two records each.
 struct Memory(Vec<u8>);
 
 const SECTOR: usize = 128;
@@ -54,7 +54,7 @@ impl NorFlash for Memory {
 type Images = [Option<[u8; 8]>; 2];
 
 fn start(flash: &mut Memory, images: Images) -> Result<Entry, Error> {
-    decide(flash, REGION, |_, slot| images[slot.index()])
+    decide(flash, REGION, |_, slot| Ok(images[slot.index()]))
 }
 
 const OLD: [u8; 8] = [1; 8];
@@ -123,6 +123,11 @@ fn what_is_damaged_is_not_started_and_what_a_cable_wrote_is_tried_anew() {
     assert_eq!(start(&mut flash, [None, None]), Err(Error::NoImage));
     start(&mut flash, [Some(OLD), Some(NEW)]).unwrap();
     confirm(&mut flash, REGION).unwrap();
+    // Nobody knows whether the other ever worked.
+    let entry = start(&mut flash, [None, Some(NEW)]).unwrap();
+    assert_eq!((entry.slot, entry.state, entry.reason), (Slot::B, State::Trying, Reason::Damaged));
+    confirm(&mut flash, REGION).unwrap();
+    activate(&mut flash, REGION, Slot::A, OLD).unwrap();
     let entry = start(&mut flash, [None, Some(NEW)]).unwrap();
     assert_eq!((entry.slot, entry.state, entry.reason), (Slot::B, State::RolledBack, Reason::Damaged));
     let entry = start(&mut flash, [None, Some([9; 8])]).unwrap();
@@ -136,6 +141,54 @@ fn the_only_image_is_started_for_ever() {
     for attempt in 1..=10 {
         let entry = start(&mut flash, [Some(OLD), None]).unwrap();
         assert_eq!((entry.slot, entry.attempts), (Slot::A, attempt.min(MAX_ATTEMPTS)));
+    }
+}
+
+#[test]
+fn a_read_that_fails_gives_nothing_up() {
+    let mut flash = Memory::new();
+    start(&mut flash, [Some(OLD), None]).unwrap();
+    confirm(&mut flash, REGION).unwrap();
+    let before = flash.0.clone();
+    let failed = decide(&mut flash, REGION, |_, slot| match slot {
+        Slot::A => Err(Error::Flash(NorFlashErrorKind::Other)),
+        Slot::B => Ok(Some(NEW)),
+    });
+    assert_eq!((failed, flash.0.clone()), (Err(Error::Flash(NorFlashErrorKind::Other)), before));
+    assert_eq!(start(&mut flash, [Some(OLD), Some(NEW)]).unwrap().slot, Slot::A);
+}
+
+#[test]
+fn a_damaged_image_does_not_bring_back_for_good_what_was_given_up() {
+    let mut flash = Memory::new();
+    start(&mut flash, [Some(OLD), None]).unwrap();
+    confirm(&mut flash, REGION).unwrap();
+    activate(&mut flash, REGION, Slot::B, NEW).unwrap();
+    while start(&mut flash, [Some(OLD), Some(NEW)]).unwrap().slot == Slot::B {}
+    // Once A looks damaged; B is all there is, and on trial.
+    for attempt in 1..=MAX_ATTEMPTS {
+        let entry = start(&mut flash, [None, Some(NEW)]).unwrap();
+        assert_eq!((entry.slot, entry.state, entry.attempts), (Slot::B, State::Trying, attempt));
+    }
+    for _ in 0..3 {
+        let entry = start(&mut flash, [None, Some(NEW)]).unwrap();
+        assert_eq!((entry.slot, entry.reason), (Slot::B, Reason::Only));
+    }
+    let entry = start(&mut flash, [Some(OLD), Some(NEW)]).unwrap();
+    assert_eq!((entry.slot, entry.state, entry.mark), (Slot::A, State::RolledBack, OLD));
+}
+
+#[test]
+fn of_two_images_that_never_checked_in_each_gets_its_trial() {
+    let mut flash = Memory::new();
+    let images = [Some(OLD), Some(NEW)];
+    for (slot, attempts) in [(Slot::A, 1), (Slot::A, 2), (Slot::A, 3), (Slot::B, 1), (Slot::B, 2), (Slot::B, 3)] {
+        let entry = start(&mut flash, images).unwrap();
+        assert_eq!((entry.slot, entry.state, entry.attempts), (slot, State::Trying, attempts));
+    }
+    for _ in 0..3 {
+        let entry = start(&mut flash, images).unwrap();
+        assert_eq!((entry.slot, entry.state, entry.reason), (Slot::B, State::Trying, Reason::Only));
     }
 }
 

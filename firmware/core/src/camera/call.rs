@@ -64,6 +64,7 @@ enum Step {
 struct Chances {
     clock: bool,
     replayed: bool,
+    second_opinion: bool,
 }
 
 impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
@@ -79,7 +80,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         let budget_ms = BASE_BUDGET_MS.saturating_add(body.len().saturating_mul(1000) / SLOWEST_BYTES_PER_S);
         let deadline_ms = self.timer.now_ms().saturating_add(budget_ms);
         let mut avoid = Set::default();
-        let mut chances = Chances { clock: true, replayed: true };
+        let mut chances = Chances { clock: true, replayed: true, second_opinion: true };
         let mut last = None;
         for _ in 0..MAX_ATTEMPTS {
             let now_ms = self.timer.now_ms();
@@ -232,6 +233,12 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
             // Another gateway may know the key already, or have the right time.
             (401, ProblemKind::Clock | ProblemKind::Replayed | ProblemKind::Signature)
             | (400..500, ProblemKind::UnknownCamera) => Step::Elsewhere(refused),
+            // What can never be stored leaves the camera, so one gateway alone does not decide it: that one may be set up
+            // wrongly.
+            (400..500, kind) if kind.is_final() && chances.second_opinion && self.link.endpoints().len() > 1 => {
+                chances.second_opinion = false;
+                Step::Elsewhere(refused)
+            }
             _ => Step::Done,
         }
     }

@@ -139,6 +139,29 @@ pub fn store<F: NorFlash>(
     Ok(())
 }
 
+/// Erases what a loss of power in the middle of a sealing left in clear: when the newest record is sealed, no other may be
+/// readable. To be called at each start, before [`load`].
+///
+/// # Errors
+/// [`Error::Flash`].
+pub fn erase_older_than_sealed<F: NorFlash>(
+    flash: &mut F,
+    region: Region,
+    buffer: &mut [u8; MAX_RECORD],
+) -> Result<(), Error> {
+    let Some((at, _)) = newest(flash, region, buffer)? else { return Ok(()) };
+    flash.read(at, buffer).map_err(flash_error)?;
+    if Record::parse(buffer).is_none_or(|record| record.head().form != Form::Sealed) {
+        return Ok(());
+    }
+    let other = region.offset + (region.offset + SECTOR_BYTES - at);
+    flash.read(other, buffer).map_err(flash_error)?;
+    if buffer.iter().any(|byte| *byte != 0xFF) {
+        flash.erase(other, other + SECTOR_BYTES).map_err(flash_error)?;
+    }
+    Ok(())
+}
+
 /// The record's bytes as a tool writes them into an empty region: in clear, at the start of the first sector.
 ///
 /// # Errors

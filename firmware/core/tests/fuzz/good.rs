@@ -298,7 +298,7 @@ pub(crate) fn journals() -> Vec<Vec<u8>> {
     let region = Region { offset: 0, bytes: 8192 };
     let mut flash = Memory(vec![0xFF; 8192]);
     let start = |flash: &mut Memory| {
-        boot::decide(flash, region, |_, slot| Some([slot.index() as u8 + 1; 8])).expect("a slot is good");
+        boot::decide(flash, region, |_, slot| Ok(Some([slot.index() as u8 + 1; 8]))).expect("a slot is good");
     };
     start(&mut flash);
     let mut journals = vec![flash.0.clone()];
@@ -349,15 +349,16 @@ pub(crate) fn settings() -> Vec<Vec<u8>> {
     images
 }
 
-/// Gives each record that begins with `magic` the checksum that fits. `length` tells where the checksummed bytes of a record end; the checksum of the settings lies before their payload.
+/// Gives each record that begins with `magic` the checksum that fits. `length` tells where the checksummed bytes of a record
+/// end; the checksum of the settings lies before their payload.
 pub(crate) fn mend_records(bytes: &mut [u8], magic: [u8; 4], length: impl Fn(&[u8]) -> Option<usize>) {
     let mut at = 0;
-    while at + 32 <= bytes.len() {
+    while at + 64 <= bytes.len() {
         let record = &bytes[at..];
         let end = length(record).filter(|_| record[..4] == magic);
         if let Some(end) = end {
-            let (place, crc) = if end == 28 && magic == *b"WCb1" {
-                (28, Crc32::of(&record[..28]))
+            let (place, crc) = if magic == *b"WCb1" {
+                (end, Crc32::of(&record[..end]))
             } else {
                 let mut crc = Crc32::new();
                 crc.update(&record[..12]);

@@ -239,13 +239,13 @@ fn images_in_slots() {
 fn boot_journals() {
     let region = Region { offset: 0, bytes: 8192 };
     feed("boot::decide", 20_000, 8192, &good::journals(), |bytes| {
-        good::mend_records(bytes, *b"WCb1", |record| (28 <= record.len()).then_some(28));
+        good::mend_records(bytes, *b"WCb1", |record| (60 < record.len()).then_some(60));
         let mut flash = bytes.to_vec();
         flash.resize(8192, 0xFF);
         let mut flash = good::Memory(flash);
         let known = boot::current(&mut flash, region).is_ok_and(|entry| entry.is_some());
         for _ in 0..4 {
-            let slot = boot::decide(&mut flash, region, |_, slot| Some([slot.index() as u8 + 1; 8]));
+            let slot = boot::decide(&mut flash, region, |_, slot| Ok(Some([slot.index() as u8 + 1; 8])));
             assert!(slot.is_ok() || !known, "two good images and nothing to start");
         }
         let _ = boot::confirm(&mut flash, region);

@@ -15,7 +15,7 @@ use esp_hal::{
 };
 
 use super::{Esp, chip, retained};
-use crate::board::{Board as _, BootCause, Power, Wake};
+use crate::board::{Board as _, BootCause, Power, Slept, Wake};
 
 /// Below this there is nothing at the pin, millivolts.
 const NOTHING_MV: u16 = 100;
@@ -36,6 +36,22 @@ pub(crate) struct Supply {
     solar: chip::Solar,
     motion: Input<'static>,
     low_power: LowPower<'static>,
+    slept: Option<Slept>,
+}
+
+/// The sleep that this start ended. The RTC's timer goes on through it.
+fn slept(cause: BootCause) -> Option<Slept> {
+    let bedtime = retained::bedtime()?;
+    if !matches!(cause, BootCause::Timer | BootCause::Motion) {
+        return None;
+    }
+    let past_ms = rtc_ms().checked_sub(bedtime.rtc_ms)?;
+    let unix_ms = bedtime.unix_ms.checked_add(past_ms)?;
+    Some(Slept { unix_ms, left_ms: bedtime.ms.saturating_sub(past_ms) })
+}
+
+fn rtc_ms() -> u64 {
+    super::watchdog().time_since_power_up().as_millis()
 }
 
 fn cause() -> BootCause {
@@ -96,7 +112,8 @@ impl Supply {
         motion: Input<'static>,
         low_power: LPWR<'static>,
     ) -> Self {
-        Self { cause: cause(), adc, battery, solar, motion, low_power: LowPower::new(low_power) }
+        let cause = cause();
+        Self { cause, adc, battery, solar, motion, low_power: LowPower::new(low_power), slept: slept(cause) }
     }
 }
 
@@ -120,7 +137,11 @@ impl Power for Supply {
         }
     }
 
-    async fn sleep(&mut self, ms: u64) -> Wake {
+    fn slept(&self) -> Option<Slept> {
+        self.slept
+    }
+
+    async fn sleep(&mut self, ms: u64, unix_ms: u64) -> Wake {
         let began = embassy_time::Instant::now();
         // The pin wakes the chip by its level. While the sensor still holds its line there is nothing new to wake for.
         let hold = SENSOR_HOLD.min(Duration::from_millis(ms));
@@ -128,6 +149,8 @@ impl Power for Supply {
             return if hold.as_millis() < ms { Wake::Motion } else { Wake::Timer };
         }
         let left = ms.saturating_sub(began.elapsed().as_millis()).max(1);
+        let unix_ms = unix_ms + began.elapsed().as_millis();
+        retained::keep(retained::Bedtime { unix_ms, rtc_ms: rtc_ms(), ms: left });
         self.motion.listen(Event::HighLevel);
         if self.motion.apply_wakeup_config(&WakeupConfig::default().with_low_power_path(true)).is_ok() {
             Esp::feed();

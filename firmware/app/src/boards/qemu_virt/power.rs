@@ -41,7 +41,7 @@ impl Power for Emulated {
         Wake::Timer
     }
 
-    async fn sleep(&mut self, ms: u64) -> Wake {
+    async fn sleep(&mut self, ms: u64, _unix_ms: u64) -> Wake {
         self.wait(ms).await
     }
 }

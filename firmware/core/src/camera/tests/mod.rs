@@ -336,9 +336,19 @@ fn final_refusals_are_told_and_nothing_is_dropped() {
             let mut bench = Bench::new(&[Mode::Up, Mode::Up]);
             let ulid = bench.shelf.add(size);
             bench.script(problem(status, kind));
+            bench.script(problem(status, kind));
             assert_eq!(bench.upload(), Ok(Outcome::Refused { ulid, kind }));
+            assert_eq!(bench.trace().iter().map(|(_, endpoint)| *endpoint).collect::<Vec<_>>(), [0, 1]);
             assert_eq!((bench.camera.counts().refused, bench.shelf.0.len()), (1, 1));
         }
+    }
+    // One gateway that is set up wrongly loses nothing.
+    for size in [SMALL, LARGE] {
+        let mut bench = Bench::new(&[Mode::Up, Mode::Up]);
+        let ulid = bench.shelf.add(size);
+        bench.script(problem(413, ProblemKind::TooLarge));
+        assert_eq!(stored(bench.upload()), ulid);
+        assert!(bench.is_stored(ulid, size));
     }
     // A word that is not known, or a proxy's page, may change.
     let mut bench = Bench::new(&[Mode::Up]);
