@@ -5,13 +5,17 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 mod boards;
+mod consents;
 mod emulated;
 mod faults;
 #[allow(unreachable_pub, reason = "the bench has it as well")]
 mod firmware;
 mod flashing;
+mod guards;
 mod monitoring;
 mod packing;
+mod registering;
+mod settings;
 #[allow(unreachable_pub, reason = "the bench has it as well")]
 mod relay;
 #[path = "../support/mod.rs"]

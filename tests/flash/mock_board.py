@@ -21,10 +21,44 @@ server._FLASH_END_IDLE_SEC = float('inf')
 # It gives an acknowledgement 50 ms to arrive, which is less than a block takes on a line of this speed.
 server._CLIENT_RECV_TIMEOUT = 5.0
 
+# It ends its writing mode whether it was in it or not. A real stub answers 0xC6 then (esptool, "Serial Protocol": not in flash
+# mode), and it is in it after a FLASH_BEGIN or FLASH_DEFL_BEGIN on the same connection.
+STUB_NOT_IN_FLASH_MODE = 0xC6
+ENDS = (protocol.CMD_FLASH_END, protocol.CMD_FLASH_DEFL_END)
+
+
+class FlashImage(server.FlashImage):
+    writing = False
+
+    def begin_defl(self, payload):
+        self.writing = True
+        super().begin_defl(payload)
+
+    def begin_plain(self, payload):
+        self.writing = True
+        super().begin_plain(payload)
+
+
+def make_response(cmd, *values, **named):
+    if cmd in ENDS:
+        if not flash.writing:
+            named |= {'status': 1, 'error': STUB_NOT_IN_FLASH_MODE}
+        flash.writing = False
+    return plain_response(cmd, *values, **named)
+
+
+def handle_client(*values, **named):
+    flash.writing = False
+    return plain_client(*values, **named)
+
+
+plain_response, server.make_response = server.make_response, make_response
+plain_client, server.handle_client = server.handle_client, handle_client
+
 if not os.path.exists(flash_file):
     with open(flash_file, 'wb') as new:
         new.write(b'\xff' * protocol.FLASH_MOCK_SIZE)
-flash = server.FlashImage()
+flash = FlashImage()
 with open(flash_file, 'r+b') as opened:
     flash.data = mmap.mmap(opened.fileno(), protocol.FLASH_MOCK_SIZE)
 server._persistent_flash = flash

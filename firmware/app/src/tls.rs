@@ -48,6 +48,17 @@ enum SocketError {
     Record,
 }
 
+impl core::fmt::Display for SocketError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Tcp(_) => f.write_str("the connection failed"),
+            Self::Record => f.write_str("the other side sent no record of TLS"),
+        }
+    }
+}
+
+impl core::error::Error for SocketError {}
+
 impl embedded_io_async::Error for SocketError {
     fn kind(&self) -> ErrorKind {
         match self {
