@@ -70,7 +70,11 @@ fn done(mut command: Command) -> Result<Outcome, String> {
 }
 
 fn format(workspace: &Workspace) -> Result<Outcome, String> {
-    done(workspace.cargo(&["fmt", "--all", "--check"]))
+    // The boards' programs are a workspace of their own.
+    for manifest in ["Cargo.toml", "firmware/Cargo.toml"] {
+        program::run(&mut workspace.cargo(&["fmt", "--all", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(Outcome::Done)
 }
 
 fn clippy(workspace: &Workspace) -> Result<Outcome, String> {
