@@ -237,7 +237,8 @@ pub fn diagnose(places: &Places, user: &User) -> Vec<Finding> {
     findings
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 

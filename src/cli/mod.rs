@@ -121,7 +121,8 @@ enum Command {
     /// List, get and export detections
     Detections(detections::Arguments),
     /// Ask one camera to do one thing, once
-    Command(command::Arguments),
+    #[command(name = "command")]
+    Order(command::Arguments),
     /// Make a token that enrols a camera or reads detections
     Token(token::Arguments),
     /// What runs, and how it is
@@ -204,7 +205,7 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),
         Command::Gateway(arguments) => context.block_on(gateway::run(&arguments, &context)),
-        Command::Command(arguments) => context.block_on(command::run(&arguments, &context)),
+        Command::Order(arguments) => context.block_on(command::run(&arguments, &context)),
         Command::Detections(arguments) => context.block_on(detections::run(&arguments, &context)),
         Command::Status(arguments) => context.block_on(status::run(&arguments, &context)),
         Command::Doctor(arguments) => context.block_on(doctor::run(&arguments, &context)),

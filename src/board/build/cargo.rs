@@ -45,7 +45,8 @@ enum Message {
         target: ArtifactTarget,
         executable: Option<PathBuf>,
     },
-    CompilerMessage {
+    #[serde(rename = "compiler-message")]
+    Diagnosis {
         message: Diagnostic,
     },
     #[serde(other)]
@@ -97,7 +98,7 @@ pub(super) async fn compile(
             }
             listener(Event::Compiling { board, stage, done, total, name: target.name });
         }
-        Ok(Message::CompilerMessage { message }) => {
+        Ok(Message::Diagnosis { message }) => {
             let text = message.rendered.unwrap_or_default();
             if message.level == "error" {
                 errors.push(text);

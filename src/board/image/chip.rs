@@ -21,10 +21,11 @@ impl Chip {
     pub(super) fn of(board: Board) -> Self {
         let data = 0x3C00_0000..0x3C80_0000;
         let code = 0x4200_0000..0x4280_0000;
+        // Of the esp32c6, code and data share one range.
+        let both = 0x4200_0000..0x4300_0000;
         match board {
             Board::Esp32C3 => Self { id: 5, mapped: vec![data, code], frequency: 0xF },
-            // Code and data share one range.
-            Board::Esp32C6 => Self { id: 13, mapped: vec![0x4200_0000..0x4300_0000], frequency: 0x0 },
+            Board::Esp32C6 => Self { id: 13, mapped: Vec::from([both]), frequency: 0x0 },
             Board::Esp32S3 => {
                 Self { id: 9, mapped: vec![0x3C00_0000..0x3E00_0000, 0x4200_0000..0x4400_0000], frequency: 0xF }
             }

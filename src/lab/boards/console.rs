@@ -37,7 +37,7 @@ impl Console {
 fn observed(camera: &str, line: &str, now_ms: u64) -> Option<Observation> {
     let camera = camera.to_owned();
     // A line may begin with the rest of one that a reset cut off.
-    let said = &line[line.find(START)? + START.len()..];
+    let said = &line[line.rfind(START)? + START.len()..];
     let words: Vec<&str> = said.split(' ').skip(1).collect();
     let named = |name: &str| words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
     let cloud = || named("via").map(|endpoint| endpoint.split('/').next().unwrap_or_default().to_owned());

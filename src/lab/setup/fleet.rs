@@ -1,6 +1,7 @@
 //! What cameras are told before they start: whom to believe, where to send, and a token for each.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -132,7 +133,7 @@ impl<'a> Fleet<'a> {
         let flashing = |error: flash::Error| Error::part("flashing the emulated boards")(error.into());
         let setup = self.setup;
         let firmware = Arc::new(Firmware::open(&boards.firmware).map_err(flashing)?);
-        let trust = Trust::new(self.signer.public_key().to_bytes(), &setup.authority.pem(), self.endpoints.clone());
+        let trust = Trust::new(self.signer.public_key().to_bytes(), setup.authority.pem(), self.endpoints.clone());
         let trust = Arc::new(trust.map_err(|error| Error::part("telling the boards whom to believe")(error.into()))?);
         let mut recipes = Vec::new();
         let mut jobs = Vec::new();
@@ -190,8 +191,9 @@ impl Fleet<'_> {
         if !chip.options(&options) || !chip.burn(&key) {
             return Err(Error::Unknown("room for the options of a board".to_owned()));
         }
-        // Not by the journal's way: nobody needs 32 MiB of a lab to be durable.
-        std::fs::write(path, chip.bytes()).map_err(used(path))
+        // Not by the journal's way: nobody needs 32 MiB of a lab to be durable. For its owner alone, because of the key.
+        let file = flash::private().truncate(true).open(path);
+        file.and_then(|mut file| file.write_all(chip.bytes())).map_err(used(path))
     }
 }
 
