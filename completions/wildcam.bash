@@ -25,6 +25,9 @@ _wildcam() {
             wildcam,ci)
                 cmd="wildcam__subcmd__ci"
                 ;;
+            wildcam,command)
+                cmd="wildcam__subcmd__command"
+                ;;
             wildcam,completions)
                 cmd="wildcam__subcmd__completions"
                 ;;
@@ -173,7 +176,7 @@ _wildcam() {
 
     case "${cmd}" in
         wildcam)
-            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project plan deploy destroy drift adopt state validate eject build flash pack monitor lab drill gateway detections token status ci doctor completions help process"
+            opts="-q -v -h -V --project --env --json --quiet --yes --no-color --verbose --help --version quickstart init project plan deploy destroy drift adopt state validate eject build flash pack monitor lab drill gateway detections command token status ci doctor completions help process"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -338,6 +341,32 @@ _wildcam() {
                     return 0
                     ;;
                 --branch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --project)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        wildcam__subcmd__command)
+            opts="-q -v -h --valid --project --env --json --quiet --yes --no-color --verbose --help picture report restart"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --valid)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

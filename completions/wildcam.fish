@@ -52,6 +52,7 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "lab" -d 'Three smal
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "drill" -d 'Break something on purpose and measure the recovery'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "gateway" -d 'Serve the API that cameras talk to'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "detections" -d 'List, get and export detections'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "command" -d 'Ask one camera to do one thing, once'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "token" -d 'Make a token that enrols a camera or reads detections'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "status" -d 'What runs, and how it is'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "ci" -d 'Let a CI system deploy without a key of any cloud'
@@ -250,22 +251,22 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand build" -s h -l help -d '
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l port -d 'A port with a board, or the flash file of an emulated one; default: every board that is found. May be repeated' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l board -d 'The board; default: what the chip says it is' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l firmware -d 'Firmware of wildcam: a -full.bin or -app.bin; default: what `wildcam build` wrote to target/firmware' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l image -d 'An image of ESP-IDF or Arduino; wildcam cannot manage the board afterwards' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l image -d 'An image of ESP-IDF or Arduino; wildcam cannot manage the board afterwards. Needs --allow-data-loss for each camera' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l pack -d 'A file of `wildcam pack` with firmware, tokens and endpoint lists' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l pack-key -d 'Where the key of the pack is found: env:NAME or file:PATH' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l roster -d 'The cameras: a CSV file with the columns name, mac, ssid, passphrase, group' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l name -d 'The name of the camera, for one board; default: cam- and the end of its MAC' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l wifi -d 'The wireless network of cameras for which the roster names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l name -d 'The name of the camera, for one new board; default: cam- and the end of its MAC' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l wifi -d 'The wireless network of cameras for which the roster or the pack names none' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l wifi-passphrase -d 'Where its passphrase is found: env:NAME or file:PATH' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l group -d 'The group of cameras for which the roster names none' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); default: the lab\'s' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l endpoints -d 'A signed endpoint list; default: the lab\'s, or one made from gateway.public_urls' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l allow-data-loss -d 'Consent to losing the key, the counters and the waiting pictures of this camera. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l group -d 'The group of cameras for which the roster or the pack names none' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); for emulated boards: the lab\'s' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l endpoints -d 'A signed endpoint list; default: one made from gateway.public_urls, for emulated boards the lab\'s' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l allow-data-loss -d 'Consent to losing the key, the counters and the waiting pictures of this camera, or board by its MAC. May be repeated' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l baud -d 'The baud rate to begin with; errors lower it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l firmware-only -d 'Write no identity to boards that have none'
-complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l new-identity -d 'Write a new identity also where one is; needs --allow-data-loss for each camera that it replaces'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l new-identity -d 'Write a new identity, under another name, also where one is; needs --allow-data-loss for each camera that it replaces'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l no-reset -d 'Never touch the port\'s control lines: the chip is in its loader already'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l dry-run -d 'Show the plan and change nothing'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l register -d 'Send the public keys that wait for a network to the gateways, and flash nothing'
@@ -284,8 +285,8 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l wifi -d 'The wi
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l wifi-passphrase -d 'Where its passphrase is found: env:NAME or file:PATH' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l group -d 'The group of cameras for which the roster names none' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l key -d 'Where the key of the pack is found: env:NAME or file:PATH' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); default: the lab\'s' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l endpoints -d 'A signed endpoint list; default: the lab\'s, or one made from gateway.public_urls' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); for emulated boards: the lab\'s' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l endpoints -d 'A signed endpoint list; default: one made from gateway.public_urls, for emulated boards the lab\'s' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l json -d 'JSON lines on standard output'
@@ -536,6 +537,15 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_s
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand detections; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l valid -d 'How long the command is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l json -d 'JSON lines on standard output'

@@ -20,7 +20,7 @@ fn each_script_is_fresh() {
     for shell in Shell::value_variants() {
         let name = shell.file_name("wildcam");
         let mut generated = Vec::new();
-        clap_complete::generate(*shell, &mut wildcam::cli::command(), "wildcam", &mut generated);
+        clap_complete::generate(*shell, &mut wildcam::cli::command_tree(), "wildcam", &mut generated);
         let committed = fs::read(folder().join(&name))
             .unwrap_or_else(|error| panic!("completions/{name} cannot be read ({error}): {UPDATE}"));
         // Not assert_eq, which would print both scripts.

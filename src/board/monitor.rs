@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError, Sender},
+        mpsc::{self, RecvTimeoutError, SyncSender},
     },
     time::Duration,
 };
@@ -23,6 +23,8 @@ use crate::clock::Clock;
 
 /// A longer line is shown in pieces: a board that says nothing but noise must not fill the memory.
 const MAX_LINE_BYTES: usize = 4096;
+/// How many lines wait at most for a reader who paused: the ports are not read meanwhile.
+const WAITING_LINES: usize = 256;
 /// How long a read waits, and so how soon a request to stop is noticed.
 const READ: Duration = Duration::from_millis(100);
 /// How often a port that is gone is looked for.
@@ -177,22 +179,33 @@ enum Heard {
     Connected(usize),
     Gone(usize, String),
     Line(usize, String),
+    /// What was expected is in a line that has not ended yet; this much of it was said.
+    Unended(usize, String),
 }
 
 /// Shows what the ports say until the expected text was said, the time is over or the user stops. A port that goes away is
 /// opened again when it comes back.
 pub fn watch(watch: &Watch<'_>, mut listener: impl FnMut(Event)) -> Ending {
-    let (sender, heard) = mpsc::channel();
+    let (sender, heard) = mpsc::sync_channel(WAITING_LINES);
     let until = watch.timeout.map(|timeout| watch.clock.monotonic() + timeout);
     let ended = watch.stop.child_token();
     std::thread::scope(|scope| {
         for (number, path) in watch.ports.iter().enumerate() {
             let (sender, ended) = (sender.clone(), ended.clone());
             let baud = watch.baud;
-            scope.spawn(move || listen(number, path, baud, &sender, &ended));
+            let to = Listener { number, path, expect: watch.expect, sender, ended };
+            scope.spawn(move || to.listen(baud));
         }
         drop(sender);
+        // Dropped before the threads are waited for: one that waits to send ends then.
+        let heard = heard;
         let mut missing: Vec<bool> = watch.ports.iter().map(|_| true).collect();
+        let mut unended: Vec<Option<String>> = watch.ports.iter().map(|_| None).collect();
+        let name = |number: usize| watch.ports.get(number).cloned().unwrap_or_default();
+        let line = |number: usize, text: String| {
+            let frames = watch.symbols.map(|symbols| symbols.frames(&text)).unwrap_or_default();
+            Event::Line { port: name(number), text, frames }
+        };
         let ending = loop {
             if watch.stop.is_cancelled() {
                 break Ending::Stopped;
@@ -205,7 +218,6 @@ pub fn watch(watch: &Watch<'_>, mut listener: impl FnMut(Event)) -> Ending {
                 Err(RecvTimeoutError::Timeout) => continue,
                 Err(RecvTimeoutError::Disconnected) => break Ending::Stopped,
             };
-            let name = |number: usize| watch.ports.get(number).cloned().unwrap_or_default();
             match event {
                 Heard::Connected(number) => listener(Event::Connected { port: name(number) }),
                 Heard::Gone(number, why) => listener(Event::Gone { port: name(number), why }),
@@ -213,12 +225,19 @@ pub fn watch(watch: &Watch<'_>, mut listener: impl FnMut(Event)) -> Ending {
                     if watch.expect.is_some_and(|expected| text.contains(expected)) {
                         missing[number] = false;
                     }
-                    let frames = watch.symbols.map(|symbols| symbols.frames(&text)).unwrap_or_default();
-                    listener(Event::Line { port: name(number), text, frames });
-                    if watch.expect.is_some() && !missing.contains(&true) {
-                        break Ending::Found;
-                    }
+                    unended[number] = None;
+                    listener(line(number, text));
                 }
+                Heard::Unended(number, text) => {
+                    missing[number] = false;
+                    unended[number] = Some(text);
+                }
+            }
+            if watch.expect.is_some() && !missing.contains(&true) {
+                for (number, text) in unended.into_iter().enumerate() {
+                    text.into_iter().for_each(|text| listener(line(number, text)));
+                }
+                break Ending::Found;
             }
         };
         ended.cancel();
@@ -226,64 +245,87 @@ pub fn watch(watch: &Watch<'_>, mut listener: impl FnMut(Event)) -> Ending {
     })
 }
 
-/// Reads a port until the end, over every time that it goes away.
-fn listen(number: usize, path: &str, baud: u32, sender: &Sender<Heard>, ended: &CancellationToken) {
-    let mut told_why = String::new();
-    while !ended.is_cancelled() {
-        let opened = serialport::new(path, baud).flow_control(FlowControl::None).timeout(READ).open_native();
-        let why = match opened {
-            Ok(port) => {
-                let _ = sender.send(Heard::Connected(number));
-                told_why.clear();
-                read_lines(port, number, path, sender, ended)
-            }
-            Err(error) => error.to_string(),
-        };
-        if ended.is_cancelled() {
-            return;
-        }
-        // Looked for every moment, and told of once.
-        if told_why != why {
-            let _ = sender.send(Heard::Gone(number, why.clone()));
-            told_why = why;
-        }
-        std::thread::sleep(LOOK);
-    }
+/// What listens to one port.
+struct Listener<'a> {
+    number: usize,
+    path: &'a str,
+    expect: Option<&'a str>,
+    sender: SyncSender<Heard>,
+    ended: CancellationToken,
 }
 
-/// Reads lines until the port fails, and says how.
-fn read_lines(
-    mut port: espflash::connection::Port,
-    number: usize,
-    path: &str,
-    sender: &Sender<Heard>,
-    ended: &CancellationToken,
-) -> String {
-    let (mut line, mut bytes) = (Vec::new(), [0; 1024]);
-    while !ended.is_cancelled() {
-        match port.read(&mut bytes) {
-            Ok(0) => return "it was closed".to_owned(),
-            Ok(length) => {
-                for byte in &bytes[..length] {
-                    if *byte == b'\n' || line.len() >= MAX_LINE_BYTES {
-                        let _ = sender.send(Heard::Line(number, shown(&line)));
-                        line.clear();
-                    }
-                    if *byte != b'\n' {
-                        line.push(*byte);
-                    }
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut && Path::new(path).exists() => {
-                // A port that was exchanged for another under the same name reads nothing for ever.
-                if port.bytes_to_read().is_err() {
-                    return "it does not answer".to_owned();
-                }
-            }
-            Err(error) => return error.to_string(),
+impl Listener<'_> {
+    /// Passes on what was heard; waits for a reader who is slower than the ports.
+    fn tell(&self, heard: Heard) {
+        if self.sender.send(heard).is_err() {
+            self.ended.cancel();
         }
     }
-    String::new()
+
+    /// Reads a port until the end, over every time that it goes away.
+    fn listen(&self, baud: u32) {
+        let mut told_why = String::new();
+        while !self.ended.is_cancelled() {
+            let opened = serialport::new(self.path, baud).flow_control(FlowControl::None).timeout(READ).open_native();
+            let why = match opened {
+                Ok(port) => {
+                    self.tell(Heard::Connected(self.number));
+                    told_why.clear();
+                    self.read_lines(port)
+                }
+                Err(error) => error.to_string(),
+            };
+            if self.ended.is_cancelled() {
+                return;
+            }
+            // Looked for every moment, and told of once.
+            if told_why != why {
+                self.tell(Heard::Gone(self.number, why.clone()));
+                told_why = why;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+
+    /// Reads lines until the port fails, and says how.
+    fn read_lines(&self, mut port: espflash::connection::Port) -> String {
+        let (mut line, mut bytes) = (Vec::new(), [0; 1024]);
+        // What was expected was heard in this line already.
+        let mut told = false;
+        while !self.ended.is_cancelled() {
+            match port.read(&mut bytes) {
+                Ok(0) => return "it was closed".to_owned(),
+                Ok(length) => {
+                    for byte in &bytes[..length] {
+                        if *byte == b'\n' || line.len() >= MAX_LINE_BYTES {
+                            self.tell(Heard::Line(self.number, shown(&line)));
+                            line.clear();
+                            told = false;
+                        }
+                        if *byte != b'\n' {
+                            line.push(*byte);
+                        }
+                    }
+                    // A prompt has no end of line.
+                    if let Some(expected) = self.expect.filter(|_| !told && !line.is_empty()) {
+                        let text = shown(&line);
+                        if text.contains(expected) {
+                            self.tell(Heard::Unended(self.number, text));
+                            told = true;
+                        }
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::TimedOut && Path::new(self.path).exists() => {
+                    // A port that was exchanged for another under the same name reads nothing for ever.
+                    if port.bytes_to_read().is_err() {
+                        return "it does not answer".to_owned();
+                    }
+                }
+                Err(error) => return error.to_string(),
+            }
+        }
+        String::new()
+    }
 }
 
 /// A line as text: what a terminal would obey is left out, colours among it.

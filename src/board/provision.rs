@@ -7,12 +7,13 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 use wildcam_core::{
     cose::{self, Endpoints},
-    identity::{self, Identity, MAX_RECORD},
+    identity::{self, Identity, MAX_RECORD, Record},
+    layout::{Region, SECTOR_BYTES},
     wire::CameraId,
 };
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::flash::Held;
+use super::flash::{Held, Part};
 use crate::{
     clock::Random,
     journal::{self, intent::Log},
@@ -143,6 +144,114 @@ pub(super) fn make(
     region[..MAX_RECORD].copy_from_slice(&*buffer);
     let public_key = SigningKey::from_bytes(&key).verifying_key().to_bytes();
     Ok(Made { held: Held { camera: assignment.camera.clone(), public_key, sequence, sealed: false }, region })
+}
+
+/// What a camera that keeps its identity is told anew; what is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// The network to join.
+    pub wifi: Option<Wifi>,
+    /// Its group.
+    pub group: Option<String>,
+    /// Whom it believes.
+    pub trust: Option<Arc<Trust>>,
+    /// Another endpoint list alone is a reason to tell it. One that was made just now differs each time.
+    pub new_endpoints: bool,
+}
+
+/// An identity that was written anew, with the name, the key, the card's key and the token that it had.
+#[derive(Debug)]
+pub struct Renewed {
+    /// The sector that does not hold the newest record, with one that is newer: a cut leaves the old one whole.
+    pub part: Part,
+    /// What is different, in words.
+    pub changes: Vec<String>,
+    /// What the camera is told now. It replaces nothing.
+    pub provision: Provision,
+}
+
+/// Writes the identity in `bytes`, which lie in `region`, anew with these settings and sets its clock; `None` when it says all of
+/// that already.
+///
+/// # Errors
+/// [`identity::Error::Sealed`] when only the chip can read it; those of reading and writing a record.
+pub fn renew(
+    region: Region,
+    bytes: &[u8],
+    settings: &Settings,
+    now_ms: u64,
+) -> Result<Option<Renewed>, identity::Error> {
+    let mut bytes = Zeroizing::new(bytes.to_vec());
+    let mut newest: Option<(usize, u32)> = None;
+    for (number, sector) in bytes.chunks_exact_mut(MAX_RECORD).enumerate() {
+        let Some(record) = Record::parse(sector) else { continue };
+        let sequence = record.head().sequence;
+        if newest.is_none_or(|(_, best)| sequence > best) {
+            newest = Some((number, sequence));
+        }
+    }
+    let (number, sequence) = newest.ok_or(identity::Error::None)?;
+    let record = Record::parse(&mut bytes[number * MAX_RECORD..][..MAX_RECORD]).ok_or(identity::Error::None)?;
+    let mut identity = record.open(None)?;
+    let changes = apply(settings, &mut identity);
+    identity.set_at_ms = now_ms.max(identity.set_at_ms);
+    let mut buffer = Zeroizing::new([0xff; MAX_RECORD]);
+    let next = sequence.checked_add(1).ok_or(identity::Error::TooLarge);
+    let encoded = next.and_then(|next| identity::encode(&identity, next, &mut buffer));
+    identity.key.zeroize();
+    identity.card_key.zeroize();
+    encoded?;
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let wifi = identity
+        .wifi
+        .map(|wifi| Wifi { ssid: wifi.ssid.to_owned(), passphrase: Secret::new(wifi.passphrase.to_owned()) });
+    let assignment = Assignment {
+        camera: identity.camera.clone(),
+        token: Secret::new(identity.token.to_owned()),
+        wifi,
+        group: identity.group.to_owned(),
+    };
+    let trust = Trust {
+        online_key: identity.trusted,
+        authority: identity.authority.to_vec(),
+        endpoints: identity.endpoints.to_vec(),
+    };
+    let provision = Provision { assignment, trust: Arc::new(trust), replaces: false, may_replace: false };
+    let other = if number == 0 { SECTOR_BYTES } else { 0 };
+    let part = Part { name: "identity".to_owned(), offset: region.offset + other, bytes: buffer.to_vec() };
+    Ok(Some(Renewed { part, changes, provision }))
+}
+
+/// Puts the settings into an identity, and says what is different.
+fn apply<'a>(settings: &'a Settings, identity: &mut Identity<'a>) -> Vec<String> {
+    let mut changes = Vec::new();
+    if let Some(wifi) = &settings.wifi {
+        let given = identity::Wifi { ssid: &wifi.ssid, passphrase: wifi.passphrase.expose() };
+        match identity.wifi {
+            Some(has) if has == given => {}
+            Some(has) if has.ssid == given.ssid => {
+                changes.push(format!("Wi-Fi changes: a new passphrase for {}", has.ssid))
+            }
+            _ => changes.push(format!("Wi-Fi changes to {}", given.ssid)),
+        }
+        identity.wifi = Some(given);
+    }
+    if let Some(group) = settings.group.as_deref().filter(|group| *group != identity.group) {
+        changes.push(format!("the group changes to {group}"));
+        identity.group = group;
+    }
+    if let Some(trust) = &settings.trust {
+        if (identity.trusted, identity.authority) != (trust.online_key, trust.authority.as_slice()) {
+            changes.push("the online key or the authority that it believes changes".to_owned());
+        } else if settings.new_endpoints && identity.endpoints != trust.endpoints {
+            changes.push("the list of gateways changes".to_owned());
+        }
+        (identity.trusted, identity.authority, identity.endpoints) =
+            (trust.online_key, &trust.authority, &trust.endpoints);
+    }
+    changes
 }
 
 /// Lower-case hexadecimal.
@@ -287,6 +396,75 @@ mod tests {
             build_id: String::new(),
             flashed_s: 5,
             group: group.map(str::to_owned),
+        }
+    }
+
+    const REGION: Region = Region { offset: 0x9000, bytes: 2 * SECTOR_BYTES };
+
+    fn held() -> (Provision, Zeroizing<Vec<u8>>) {
+        let wifi = Wifi { ssid: "camp".into(), passphrase: Secret::new("hunter2hunter2".into()) };
+        let assignment = Assignment {
+            camera: CameraId::new("ridge-1").unwrap(),
+            token: Secret::new("a-token".into()),
+            wifi: Some(wifi),
+            group: "ridge".into(),
+        };
+        let trust = Arc::new(Trust { online_key: [2; 32], authority: vec![3; 200], endpoints: vec![4; 100] });
+        let provision = Provision { assignment, trust, replaces: false, may_replace: false };
+        let made = make(&provision, 7, 1000, &Random::seeded(1)).unwrap();
+        (provision, made.region)
+    }
+
+    #[test]
+    fn a_camera_is_told_another_network_and_stays_who_it_is() {
+        let (before, region) = held();
+        let same = Settings { wifi: before.assignment.wifi.clone(), trust: Some(before.trust), ..Settings::default() };
+        assert!(renew(REGION, &region, &same, 2000).unwrap().is_none());
+
+        let wifi = Wifi { ssid: "valley".into(), passphrase: Secret::new("another passphrase".into()) };
+        let settings = Settings { wifi: Some(wifi), ..Settings::default() };
+        let renewed = renew(REGION, &region, &settings, 2000).unwrap().unwrap();
+        assert_eq!(renewed.changes, ["Wi-Fi changes to valley"]);
+        // The record that is there is not written over, so that a cut leaves it.
+        assert_eq!((renewed.part.offset, renewed.part.bytes.len()), (REGION.offset + SECTOR_BYTES, MAX_RECORD));
+        let (mut old, mut new) = (region[..MAX_RECORD].to_vec(), renewed.part.bytes.clone());
+        let (old, new) = (Record::parse(&mut old).unwrap(), Record::parse(&mut new).unwrap());
+        assert_eq!((old.head().sequence, new.head().sequence), (7, 8));
+        let (Ok(old), Ok(new)) = (old.open(None), new.open(None)) else { panic!("a record cannot be opened") };
+        assert!(new.key == old.key && new.card_key == old.card_key && new.camera == old.camera);
+        assert_eq!((new.token, new.group, new.set_at_ms), ("a-token", "ridge", 2000));
+        let wifi = new.wifi.unwrap();
+        assert_eq!((wifi.ssid, wifi.passphrase), ("valley", "another passphrase"));
+
+        // The next one goes into the first sector again.
+        let mut both = region.to_vec();
+        both[MAX_RECORD..].copy_from_slice(&renewed.part.bytes);
+        let group = Settings { group: Some("creek".into()), ..Settings::default() };
+        let again = renew(REGION, &both, &group, 1500).unwrap().unwrap();
+        assert_eq!((again.part.offset, again.changes), (REGION.offset, vec!["the group changes to creek".to_owned()]));
+        let mut bytes = again.part.bytes;
+        let record = Record::parse(&mut bytes).unwrap();
+        assert_eq!(record.head().sequence, 9);
+        let Ok(identity) = record.open(None) else { panic!("the record cannot be opened") };
+        assert_eq!((identity.set_at_ms, identity.wifi.map(|wifi| wifi.ssid)), (2000, Some("valley")));
+    }
+
+    #[test]
+    fn another_endpoint_list_is_a_change_only_when_it_was_given() {
+        let (before, region) = held();
+        let newer = |authority: u8, new_endpoints| Settings {
+            trust: Some(Arc::new(Trust {
+                authority: vec![authority; 200],
+                endpoints: vec![5; 100],
+                ..(*before.trust).clone()
+            })),
+            new_endpoints,
+            ..Settings::default()
+        };
+        let renewed = |settings: &Settings| renew(REGION, &region, settings, 2000).unwrap();
+        assert!(renewed(&newer(3, false)).is_none());
+        for settings in [newer(3, true), newer(9, false)] {
+            assert_eq!(renewed(&settings).unwrap().provision.trust.endpoints, [5; 100]);
         }
     }
 

@@ -159,15 +159,26 @@ pub fn parse(text: &str) -> Result<Vec<Line>, Error> {
     Ok(roster)
 }
 
-/// Which line belongs to which of the boards with these addresses, in their order. `used` has the cameras that were flashed
-/// before with their boards' addresses: a name never goes to a second board. Boards for which no line is left get none.
+/// The names that cameras have. A name belongs to one key for ever: gateways refuse a second key under it. So no board gets a
+/// used name for a new identity, but for the one whose address stands with it: its flash was cut off before it had the name.
+pub type Used = BTreeMap<String, Option<String>>;
+
+/// Whether the board with this address may get a name for a new identity.
 #[must_use]
-pub fn assign<'r>(roster: &'r [Line], macs: &[String], used: &BTreeMap<String, String>) -> Vec<Option<&'r Line>> {
+pub fn is_free(name: &CameraId, mac: &str, used: &Used) -> bool {
+    used.get(name.as_str()).is_none_or(|by| by.as_deref() == Some(mac))
+}
+
+/// Which line belongs to which of the boards with these addresses, in their order. Lines without an address whose name is used
+/// are passed over. Boards for which no line is left get none.
+#[must_use]
+pub fn assign<'r>(roster: &'r [Line], macs: &[String], used: &Used) -> Vec<Option<&'r Line>> {
     let mut taken = BTreeSet::new();
     let mut lines = Vec::new();
     for mac in macs {
         let named = roster.iter().find(|line| line.mac.as_ref() == Some(mac));
-        let again = || roster.iter().find(|line| line.mac.is_none() && used.get(line.name.as_str()) == Some(mac));
+        let begun = |line: &&Line| used.get(line.name.as_str()).is_some_and(|by| by.as_ref() == Some(mac));
+        let again = || roster.iter().filter(|line| line.mac.is_none()).find(begun);
         let free = |line: &&Line| {
             line.mac.is_none() && !used.contains_key(line.name.as_str()) && !taken.contains(&line.number)
         };
@@ -198,10 +209,21 @@ mod tests {
             .map(|line| line.map_or("", |line| line.name.as_str()))
             .collect();
         assert_eq!(names, ["creek-1", "ridge-1", "creek-2", ""]);
-        let used = BTreeMap::from([("creek-1".to_owned(), macs[3].to_owned())]);
+        let used = BTreeMap::from([("creek-1".to_owned(), Some(macs[3].to_owned()))]);
         let again = assign(&roster, &[macs[0].to_owned(), macs[3].to_owned()], &used);
         assert_eq!(again[0].unwrap().name.as_str(), "creek-2");
         assert_eq!(again[1].unwrap().name.as_str(), "creek-1");
+    }
+
+    #[test]
+    fn a_name_that_has_a_key_goes_to_no_board_again() {
+        let roster = parse("name\ncreek-1\ncreek-2\n").unwrap();
+        let mac = "24:0a:c4:00:00:01";
+        let used = BTreeMap::from([("creek-1".to_owned(), None), ("ridge-1".to_owned(), Some(mac.to_owned()))]);
+        assert_eq!(assign(&roster, &[mac.to_owned()], &used)[0].unwrap().name.as_str(), "creek-2");
+        let name = |name: &str| CameraId::new(name).unwrap();
+        assert!(!is_free(&name("creek-1"), mac, &used) && is_free(&name("creek-2"), mac, &used));
+        assert!(is_free(&name("ridge-1"), mac, &used) && !is_free(&name("ridge-1"), "24:0a:c4:00:00:02", &used));
     }
 
     #[test]

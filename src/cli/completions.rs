@@ -27,6 +27,6 @@ pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
 #[must_use]
 pub fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut super::command(), "wildcam", &mut script);
+    clap_complete::generate(shell, &mut super::command_tree(), "wildcam", &mut script);
     String::from_utf8_lossy(&script).into_owned()
 }

@@ -20,7 +20,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, context: &Context) -> CommandResult {
-    let mut root = super::command();
+    let mut root = super::command_tree();
     let text = match arguments.topic.as_slice() {
         [] => root.render_help().to_string(),
         [all] if all == "all" => all_commands(&root),
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn every_command_in_a_group_exists_and_stands_once() {
-        let root = super::super::command();
+        let root = super::super::command_tree();
         let mut names: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         for name in &names {
             assert!(root.find_subcommand(name).is_some(), "{name}");

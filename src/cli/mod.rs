@@ -142,7 +142,7 @@ enum Command {
 
 /// Parses, runs, and says how the process should exit.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match command_tree().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which stream each belongs to.
@@ -177,7 +177,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// The whole command tree, for completions and manual pages.
 #[must_use]
-pub fn command() -> clap::Command {
+pub fn command_tree() -> clap::Command {
     help::with_groups(Arguments::command())
 }
 

@@ -61,10 +61,10 @@ pub(super) struct Arguments {
     /// Where the key of the pack is found: env:NAME or file:PATH
     #[arg(long, value_name = "REFERENCE", default_value = "env:WILDCAM_PACK_KEY")]
     key: SecretRef,
-    /// The certificate of the authority that vouches for the gateways (PEM); default: the lab's
+    /// The certificate of the authority that vouches for the gateways (PEM); for emulated boards: the lab's
     #[arg(long, value_name = "FILE")]
     authority: Option<PathBuf>,
-    /// A signed endpoint list; default: the lab's, or one made from gateway.public_urls
+    /// A signed endpoint list; default: one made from gateway.public_urls, for emulated boards the lab's
     #[arg(long, value_name = "FILE")]
     endpoints: Option<PathBuf>,
 }
@@ -85,7 +85,9 @@ impl JsonLine for PackLine<'_> {
 pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResult {
     let key = secret(&arguments.key, context)?;
     let images = images(arguments, context)?;
-    let fleet = Fleet::open(arguments.authority.as_deref(), arguments.endpoints.as_deref(), context).await?;
+    let emulated = images.iter().all(|(board, _)| *board == Board::QemuVirt);
+    let (authority, endpoints) = (arguments.authority.as_deref(), arguments.endpoints.as_deref());
+    let fleet = Fleet::open(authority, endpoints, emulated, context).await?;
     let now_s = context.clock.unix_s();
     let (mut cameras, mut until_s) = (Vec::new(), u64::MAX);
     for mut line in lines(arguments, context)? {

@@ -27,6 +27,16 @@ const ENDPOINTS_VALID_S: u64 = 365 * 86_400;
 /// The lab's endpoint list, in its folder.
 const LAB_ENDPOINTS_FILE: &str = "endpoints.cose";
 
+/// Where the project remembers its cameras and flashes that were cut off: beside the wildcam.toml that
+/// [`Context::open_project`] finds, from whichever folder below it the command is called.
+pub(super) fn cameras_folder(context: &Context) -> Result<PathBuf, CommandError> {
+    let project = match &context.project {
+        Some(folder) => Some(folder.clone()),
+        None => open::nearest_project()?,
+    };
+    Ok(project.unwrap_or_default().join(".wildcam"))
+}
+
 /// Fetches a secret that a flag names, relative to the project's folder.
 pub(super) fn secret(reference: &SecretRef, context: &Context) -> Result<Secret, CommandError> {
     let folder = context.project.clone().unwrap_or_else(|| PathBuf::from("."));
@@ -54,17 +64,19 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// From the project, or from the lab where the project has no key of its own.
+    /// From the project; for emulated boards alone from the lab, where the project has no key of its own. A real board must
+    /// never believe the lab of the laptop that it was flashed with: nobody else could ever reach it.
     pub(super) async fn open(
         authority: Option<&Path>,
         endpoints: Option<&Path>,
+        emulated: bool,
         context: &Context,
     ) -> Result<Self, CommandError> {
         let project = context.open_project()?;
         let lab = context.state_folder().join("lab");
         let (signer, lab) = match project.signing_key() {
             Some(_) => (signing::signer(&project)?, None),
-            None if lab.join(ONLINE_KEY_FILE).is_file() => {
+            None if emulated && lab.join(ONLINE_KEY_FILE).is_file() => {
                 let signer = FileSigner::from_file(&lab.join(ONLINE_KEY_FILE), Role::Online);
                 let signer = signer.map_err(|error| CommandError::of(Kind::Usage, &error))?;
                 (signer, Some(lab))

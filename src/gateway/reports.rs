@@ -25,7 +25,10 @@ impl Reports {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let line = format!("{{\"received_ms\":{received_ms},\"{what}\":{json}}}\n");
         if lines.len() + line.len() > MAX_BYTES {
-            let cut = lines[lines.len() / 2..].find('\n').map_or(lines.len(), |at| lines.len() / 2 + at + 1);
+            // In bytes, because the middle may lie inside a letter; after the end of a line it does not.
+            let middle = lines.len() / 2;
+            let end = lines.as_bytes()[middle..].iter().position(|byte| *byte == b'\n');
+            let cut = end.map_or(lines.len(), |at| middle + at + 1);
             lines.drain(..cut);
         }
         lines.push_str(&line);
@@ -50,6 +53,27 @@ impl Gateway {
         let need = Need { wanted: 1, least: 1 };
         if let Err(error) = self.copies.put(Item { document, picture: None }, need, None).await {
             tracing::warn!(%error, "status reports could not be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_reports_are_let_go_whatever_letters_they_have() {
+        // Lines of different lengths put the middle on every byte of a letter.
+        for letters in 1000..1012 {
+            let reports = Reports::default();
+            let json = format!("\"{}\"", "\u{1f989}".repeat(letters));
+            for number in 0..300 {
+                reports.add(number, "status", &json);
+            }
+            let lines = reports.take();
+            assert!(lines.len() <= MAX_BYTES);
+            assert!(lines.ends_with(&format!("{{\"received_ms\":299,\"status\":{json}}}\n")), "the newest is gone");
+            assert!(lines.lines().all(|line| line.starts_with("{\"received_ms\"") && line.ends_with('}')));
         }
     }
 }

@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use wildcam::{board::Board, journal::atomic::write_private, release::generate_key};
+use wildcam::{
+    board::{Board, flash::Record},
+    journal::{atomic::write_private, intent::Log},
+    release::generate_key,
+};
 
 use crate::{
     boards::{Field, identity_in},
@@ -43,7 +47,7 @@ fn an_image_of_somebody_else_needs_consent_to_the_loss_of_a_camera() {
     let done = field.flash(&[&board], &["--image", "arduino.bin", "--allow-data-loss", "ridge-1"]).expect_code(0);
     let lines = done.json_lines();
     let loses = lines[0]["loses"].to_string();
-    assert!(loses.contains("pictures of ridge-1") && lines[0]["keeps"].to_string() == "[]", "{}", lines[0]);
+    assert!(loses.contains("pictures of ridge-1") && lines[0]["keeps"].as_array().unwrap().is_empty(), "{}", lines[0]);
     let flashed = lines.iter().find(|line| line["reason"] == "flashed").unwrap();
     assert!(flashed["camera"].is_null(), "{flashed}");
 }
@@ -78,6 +82,30 @@ fn a_name_that_has_a_key_is_given_to_no_new_one() {
     assert_eq!(name_in(&field, "c.flash"), format!("{first}-2"));
 }
 
+/// Notes in the journal of a board that its flash was cut off when it was writing this identity.
+fn cut_off(field: &Field, mac: &str, camera: &str, public_key: String) {
+    let journals = field.dir.project().join(".wildcam/flash");
+    fs::create_dir_all(&journals).unwrap();
+    let mut log = Log::open(&journals.join(format!("{}.log", mac.replace(':', "")))).unwrap();
+    log.append(&Record::Begun { firmware: "f".into(), version: "1".into(), at_s: 5 }).unwrap();
+    log.append(&Record::Identity { camera: camera.into(), public_key, group: String::new() }).unwrap();
+}
+
+#[test]
+fn the_same_command_after_a_cut_does_not_replace_what_it_wrote() {
+    let field = Field::new();
+    field.build(BOARD, 1);
+    flash(&field, &["a.flash"], &["--name", "ridge-1"]).expect_code(0);
+    let replace = ["--new-identity", "--name", "ridge-2", "--allow-data-loss", "ridge-1"];
+    let done = flash(&field, &["a.flash"], &replace).expect_code(0);
+    let before = fs::read(field.dir.project().join("a.flash")).unwrap();
+    let flashed = done.json_lines().into_iter().find(|line| line["reason"] == "flashed").unwrap();
+    let key = flashed["public_key"].as_str().unwrap().to_owned();
+    cut_off(&field, flashed["mac"].as_str().unwrap(), "ridge-2", key);
+    flash(&field, &["a.flash"], &replace).expect_code(0);
+    assert!(fs::read(field.dir.project().join("a.flash")).unwrap() == before, "it got another key");
+}
+
 #[test]
 fn names_on_the_boards_themselves_and_in_cut_flashes_count() {
     let field = Field::new();
@@ -89,20 +117,7 @@ fn names_on_the_boards_themselves_and_in_cut_flashes_count() {
     let refused = flash(&field, &["a.flash", "b.flash"], &["--name", "creek-1"]).expect_code(2);
     assert!(refused.stderr.contains("the name creek-1 was given"), "{}", refused.stderr);
     // A flash of another board was cut off when it had perhaps got its name.
-    let journals = field.dir.project().join(".wildcam/flash");
-    fs::create_dir_all(&journals).unwrap();
-    let mut log = wildcam::journal::intent::Log::open(&journals.join("240ac4000009.log")).unwrap();
-    for record in [
-        wildcam::board::flash::Record::Begun { firmware: "f".into(), version: "1".into(), at_s: 5 },
-        wildcam::board::flash::Record::Identity {
-            camera: "creek-2".into(),
-            public_key: "ab".repeat(32),
-            group: String::new(),
-        },
-    ] {
-        log.append(&record).unwrap();
-    }
-    drop(log);
+    cut_off(&field, "24:0a:c4:00:00:09", "creek-2", "ab".repeat(32));
     flash(&field, &["a.flash", "b.flash"], &["--roster", "cameras.csv"]).expect_code(0);
     assert_eq!((name_in(&field, "a.flash"), name_in(&field, "b.flash")), ("creek-1".into(), "creek-3".into()));
 }

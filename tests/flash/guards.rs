@@ -19,7 +19,7 @@ use wildcam::{
 };
 
 use crate::{
-    boards::{Field, assert_holds, identity_in},
+    boards::{Field, assert_holds, camera, identity_in},
     relay,
     support::{Output, TestDir},
 };
@@ -54,7 +54,7 @@ fn a_dry_run_makes_no_flash_file_and_no_other_file_is_taken_for_one() {
 }
 
 #[test]
-fn an_identity_that_cannot_be_read_is_kept() {
+fn an_identity_that_cannot_be_read_is_lost_only_with_consent() {
     let field = Field::new();
     field.build(EMULATED, 1);
     flash_file(&field, &[]).expect_code(0);
@@ -69,8 +69,14 @@ fn an_identity_that_cannot_be_read_is_kept() {
     assert!(refused.stderr.contains("--new-identity --allow-data-loss 02:"), "{}", refused.stderr);
     assert!(fs::read(&path).unwrap() == damaged, "something was written");
     let kept = flash_file(&field, &["--firmware-only"]).expect_code(0);
-    assert!(kept.json_lines()[0]["keeps"][0].as_str().unwrap().contains("cannot be read"), "{}", kept.stdout);
+    let plan = &kept.json_lines()[0];
+    assert!(plan["keeps"][0].as_str().unwrap().contains("cannot be read"), "{plan}");
     assert!(fs::read(&path).unwrap() == damaged, "something was written");
+    let mac = plan["mac"].as_str().unwrap().to_uppercase();
+    let consent = ["--new-identity", "--name", "ridge-2", "--allow-data-loss", &mac];
+    let replaced = flash_file(&field, &consent).expect_code(0);
+    assert!(replaced.json_lines()[0]["loses"][0].as_str().unwrap().contains("cannot be read"), "{}", replaced.stdout);
+    assert_eq!(identity_in(&fs::read(&path).unwrap(), EMULATED).unwrap().0.camera, camera("ridge-2"));
 }
 
 #[test]
@@ -99,8 +105,7 @@ fn an_answer_that_is_shorter_than_it_says_does_not_end_the_command() {
     let (Some(board), Some(other)) = (field.board("esp32c3", 1), field.board("esp32c3", 2)) else { return };
     let firmware = field.build(Board::Esp32C3, 1);
     board.relay.clip_digests(1);
-    let output = field.flash(&[&board, &other], &["--firmware-only"]).expect_code(0);
-    eprintln!("{}", output.stderr);
+    field.flash(&[&board, &other], &["--firmware-only"]).expect_code(0);
     assert_eq!(board.relay.digests_to_clip(), 0, "no answer was cut");
     assert_holds(&board.read(), &firmware, Board::Esp32C3);
     assert_holds(&other.read(), &firmware, Board::Esp32C3);

@@ -15,9 +15,9 @@ mod guards;
 mod monitoring;
 mod packing;
 mod registering;
-mod settings;
 #[allow(unreachable_pub, reason = "the bench has it as well")]
 mod relay;
+mod settings;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod support;

@@ -13,7 +13,7 @@ const NAME: &str = "wildcam";
 fn completions() -> Vec<(String, Vec<u8>)> {
     let generate = |shell: &Shell| {
         let mut script = Vec::new();
-        clap_complete::generate(*shell, &mut wildcam::cli::command(), NAME, &mut script);
+        clap_complete::generate(*shell, &mut wildcam::cli::command_tree(), NAME, &mut script);
         (shell.file_name(NAME), script)
     };
     Shell::value_variants().iter().map(generate).collect()
@@ -57,7 +57,7 @@ pub(crate) fn check_completions(workspace: &Workspace) -> Result<Outcome, String
 pub(crate) fn write_manual(workspace: &Workspace) -> Result<(), String> {
     let folder = workspace.target("man");
     make(&folder)?;
-    let command = wildcam::cli::command().disable_help_subcommand(true);
+    let command = wildcam::cli::command_tree().disable_help_subcommand(true);
     clap_mangen::generate_to(command, &folder).map_err(|error| format!("cannot write the pages: {error}"))?;
     terminal::say(&format!("wrote {}", folder.display()));
     Ok(())

@@ -1,7 +1,8 @@
 //! The firmware's sources, as this program brings them.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,7 @@ const HASH: &str = env!("WILDCAM_FIRMWARE_HASH");
 pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
     let folder = cache.join(format!("sources-{}", &HASH[..16]));
     if folder.is_dir() {
+        mend(&folder)?;
         return Ok(folder);
     }
     fs::create_dir_all(cache)?;
@@ -37,6 +39,30 @@ pub(super) fn unpack(cache: &Path) -> io::Result<PathBuf> {
             if folder.is_dir() { Ok(folder) } else { Err(error) }
         }
     }
+}
+
+/// Writes the files anew that do not hold what they should: a power cut after the unpacking leaves them short under their names.
+fn mend(folder: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(GzDecoder::new(ARCHIVE));
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = folder.join(entry.path()?);
+        let mut wanted = Vec::new();
+        entry.read_to_end(&mut wanted)?;
+        if fs::read(&path).is_ok_and(|there| there == wanted) {
+            continue;
+        }
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent)?;
+        let mut file = tempfile::NamedTempFile::new_in(parent)?;
+        file.write_all(&wanted)?;
+        file.as_file().sync_all()?;
+        file.persist(&path)?;
+    }
+    Ok(())
 }
 
 /// The name of the folder in which the sources of a folder are compiled.
@@ -75,6 +101,11 @@ mod tests {
         fs::write(folder.join("mark"), "").expect("a file");
         assert_eq!(unpack(cache.path()).expect("they are there"), folder);
         assert!(folder.join("mark").exists(), "what is there is left alone");
+        let (short, gone) = (folder.join("firmware/core/src/layout.rs"), folder.join("firmware/core/src/lib.rs"));
+        fs::write(&short, "").expect("a file that a power cut left short");
+        fs::remove_file(&gone).expect("a file");
+        unpack(cache.path()).expect("they are mended");
+        assert_eq!(hash(&folder).expect("a hash"), hash(checkout).expect("a hash"), "the same sources again");
     }
 
     /// The SHA-256 of the sources in a folder, in hexadecimal digits: of every file below firmware/ with its name, in the order of

@@ -174,7 +174,14 @@ fn install(board: Board, machine: &Machine) -> String {
         Target::Xtensa(_) => return "cargo install espup --locked && espup install".to_owned(),
     };
     if machine.find("rustup").is_some() {
-        format!("rustup target add {triple}")
+        // Adding a target to a compiler that is too old, or to none, helps nobody; this updates one that is there.
+        let active = machine.find("rustc").zip(machine.find("cargo"));
+        let is_fit = |(rustc, cargo)| Compiler::ask(rustc, cargo, None).is_some_and(|active| active.is_new_enough());
+        if active.is_none_or(is_fit) {
+            format!("rustup target add {triple}")
+        } else {
+            format!("rustup toolchain install stable --target {triple}")
+        }
     } else if machine.find("apt-get").is_some() {
         let sudo = if machine.is_root { "" } else { "sudo " };
         format!("{sudo}apt-get install {DEBIAN_PACKAGES}")
@@ -283,5 +290,31 @@ impl Toolchain {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
         command
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn a_compiler_that_is_too_old_is_updated_and_a_new_one_gets_the_target() {
+        for (version, install) in [
+            ("1.80.1", "rustup toolchain install stable --target riscv32imc-unknown-none-elf"),
+            ("1.99.0", "rustup target add riscv32imc-unknown-none-elf"),
+        ] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let rustc =
+                format!("case \"$*\" in *sysroot*) echo /nowhere ;; *) echo 'rustc {version} (stand-in)' ;; esac");
+            for (name, script) in [("rustc", rustc.as_str()), ("cargo", ""), ("rustup", "")] {
+                let path = folder.path().join(name);
+                fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
+            }
+            let machine = Machine { search: vec![folder.path().to_owned()], ..Machine::default() };
+            assert_eq!(find(Board::Esp32C3, &machine).expect_err("no compiler builds").install, install);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Why a board could not be flashed.
 
-use std::path::PathBuf;
+use std::{any::Any, path::PathBuf};
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why a board could not be flashed. Each has a next step.
 #[derive(Debug, thiserror::Error)]
@@ -113,15 +113,26 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The file cannot be the flash of an emulated board.
+    #[error("{} is no flash file of an emulated board: {why}", path.display())]
+    FlashFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The flash already holds an identity, and it may not be lost.
-    #[error(
-        "{board} is the camera {camera}: a new identity loses its key, its counters and the pictures that wait in it"
-    )]
+    #[error("{board} {}: a new identity loses its key, its counters and the pictures that wait in it", match camera {
+        Some(camera) => format!("is the camera {camera}"),
+        None => "holds an identity that cannot be read".to_owned(),
+    })]
     Identity {
         /// The board.
         board: String,
-        /// The camera that it is.
-        camera: String,
+        /// What consent names: the camera that it is, or its address when that cannot be read.
+        consent: String,
+        /// The camera that it is, when that can be read.
+        camera: Option<String>,
     },
     /// The identity does not fit, or was read back damaged.
     #[error("the identity of {board} could not be written")]
@@ -138,6 +149,14 @@ pub enum Error {
         board: String,
         /// Why.
         source: crate::journal::Error,
+    },
+    /// A fault of ours.
+    #[error("a fault in wildcam ended what was done to {board}: {why}")]
+    Fault {
+        /// The board.
+        board: String,
+        /// What the fault said.
+        why: String,
     },
     /// The user asked to stop.
     #[error("stopped")]
@@ -172,10 +191,25 @@ impl Error {
             Self::WrongChip { .. } => "choose the port with --port, or the firmware with --board".to_owned(),
             Self::TooSmall { .. } => "use a board with more flash".to_owned(),
             Self::Image { .. } | Self::File { .. } => "wildcam build --board BOARD".to_owned(),
-            Self::Identity { camera, .. } => format!("--allow-data-loss {camera}, or leave --new-identity out"),
+            Self::FlashFile { .. } => "give --port a file that is not there yet: it is made".to_owned(),
+            Self::Identity { consent, camera: Some(_), .. } => {
+                format!("--allow-data-loss {consent}, or leave --new-identity out")
+            }
+            Self::Identity { consent, camera: None, .. } => format!(
+                "--new-identity --allow-data-loss {consent}, or --firmware-only to leave what lies there as it is"
+            ),
             Self::Provision { .. } => "give shorter names and fewer endpoints".to_owned(),
             Self::Journal { .. } => "end the other wildcam, then run the same command".to_owned(),
+            Self::Fault { .. } => {
+                "run the same command: it goes on where it was; if it happens again, report it".to_owned()
+            }
             Self::Interrupted => "run the same command again: it goes on where it was".to_owned(),
         }
     }
+}
+
+/// What a panic said.
+pub(super) fn said_by(panic: &(dyn Any + Send)) -> String {
+    let said = panic.downcast_ref::<String>().cloned();
+    said.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -4,7 +4,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -23,31 +23,46 @@ pub const BANK_BYTES: u32 = 32 << 20;
 /// How much is written between two looks at whether the user asked to stop.
 const STEP_BYTES: usize = 64 * 1024;
 
-/// The flash file of an emulated board.
+/// The flash file of an emulated board. One that is not there yet reads as a new flash chip does, all ones, and is made by
+/// the first write: looking at a board changes nothing.
 pub struct FlashFile {
-    file: File,
+    /// `None` until there is something in it.
+    file: Option<File>,
     path: PathBuf,
     description: Description,
 }
 
+/// How a file that holds keys is opened for writing; when it is made, for its owner alone.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
 impl FlashFile {
-    /// Opens the file, or makes one as a new flash chip is: all ones.
+    /// Opens the file. One that is missing or empty is left so until the first write.
     ///
     /// # Errors
-    /// [`Error::File`]; [`Error::Busy`] when an emulator or another wildcam has it locked.
+    /// [`Error::File`]; [`Error::FlashFile`] when it is something else than a flash; [`Error::Busy`] when an emulator or
+    /// another wildcam has it locked.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |source| Error::File { path: path.to_owned(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(failed)?;
-        if file.try_lock().is_err() {
-            return Err(Error::Busy { port: path.display().to_string(), holders: None });
-        }
-        let length = file.metadata().map_err(failed)?.len();
-        if length < u64::from(BANK_BYTES) {
-            file.seek(SeekFrom::Start(length)).map_err(failed)?;
-            let missing = u64::from(BANK_BYTES) - length;
-            std::io::copy(&mut std::io::repeat(0xff).take(missing), &mut file).map_err(failed)?;
-        }
+        let refused = |why: String| Error::FlashFile { path: path.to_owned(), why };
+        let file = match std::fs::metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+            Ok(there) if !there.is_file() => return Err(refused("it is no file".to_owned())),
+            Ok(there) if there.len() == 0 => None,
+            Ok(there) if there.len() != u64::from(BANK_BYTES) => {
+                return Err(refused(format!("it has {} bytes, and one has {BANK_BYTES}", there.len())));
+            }
+            Ok(_) => {
+                let file = OpenOptions::new().read(true).write(true).open(path).map_err(failed)?;
+                Some(locked(file, path)?)
+            }
+        };
         let whole = std::path::absolute(path).map_err(failed)?;
         let hash = Sha256::digest(whole.as_os_str().as_encoded_bytes());
         let description = Description {
@@ -65,9 +80,37 @@ impl FlashFile {
         Error::File { path: self.path.clone(), source }
     }
 
+    /// The file, which is made when it is not there yet.
+    fn made(&mut self) -> Result<&mut File, Error> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => {
+                let file = private().read(true).truncate(false).open(&self.path).map_err(|error| self.failed(error))?;
+                let mut file = locked(file, &self.path)?;
+                let blank = |file: &mut File| {
+                    if file.metadata()?.len() > 0 {
+                        return Err(std::io::Error::other("another program has made it meanwhile"));
+                    }
+                    std::io::copy(&mut std::io::repeat(0xff).take(BANK_BYTES.into()), file).map(drop)
+                };
+                blank(&mut file).map_err(|error| self.failed(error))?;
+                file
+            }
+        };
+        Ok(self.file.insert(file))
+    }
+
     fn put(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Error> {
-        let done = self.file.seek(SeekFrom::Start(offset.into())).and_then(|_| self.file.write_all(bytes));
+        let file = self.made()?;
+        let done = file.seek(SeekFrom::Start(offset.into())).and_then(|_| file.write_all(bytes));
         done.map_err(|error| self.failed(error))
+    }
+}
+
+fn locked(file: File, path: &Path) -> Result<File, Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Error::Busy { port: path.display().to_string(), holders: None }),
     }
 }
 
@@ -81,8 +124,9 @@ impl Device for FlashFile {
     }
 
     fn read(&mut self, offset: u32, bytes: u32) -> Result<Vec<u8>, Error> {
-        let mut data = vec![0; bytes as usize];
-        let done = self.file.seek(SeekFrom::Start(offset.into())).and_then(|_| self.file.read_exact(&mut data));
+        let mut data = vec![0xff; bytes as usize];
+        let Some(file) = &mut self.file else { return Ok(data) };
+        let done = file.seek(SeekFrom::Start(offset.into())).and_then(|_| file.read_exact(&mut data));
         done.map_err(|error| self.failed(error))?;
         Ok(data)
     }
@@ -108,6 +152,57 @@ impl Device for FlashFile {
     }
 
     fn start(&mut self) -> Result<(), Error> {
-        self.file.sync_all().map_err(|error| self.failed(error))
+        self.file.as_ref().map_or(Ok(()), File::sync_all).map_err(|error| self.failed(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_makes_no_file_and_the_first_write_makes_one_for_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["missing.flash", "empty.flash"] {
+            let path = folder.path().join(name);
+            if name.starts_with("empty") {
+                private().open(&path).unwrap();
+            }
+            let before = path.metadata().ok().map(|there| there.len());
+            let mut device = FlashFile::open(&path).unwrap();
+            assert_eq!(device.read(0x9000, 64).unwrap(), [0xff; 64]);
+            assert_eq!(device.md5(0, 4096).unwrap(), super::super::md5(&[0xff; 4096]));
+            device.start().unwrap();
+            assert_eq!(path.metadata().ok().map(|there| there.len()), before, "looking changed {name}");
+            device.write(4096, &[7; 4096], &mut |_| Ok(())).unwrap();
+            assert_eq!(path.metadata().unwrap().len(), u64::from(BANK_BYTES));
+            assert_eq!(device.read(4095, 2).unwrap(), [0xff, 7]);
+            assert_eq!(device.read(BANK_BYTES - 1, 1).unwrap(), [0xff]);
+            assert!(matches!(FlashFile::open(&path), Err(Error::Busy { .. })));
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt as _;
+                assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_flash_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "not a flash").unwrap();
+        let error = FlashFile::open(&path).err().unwrap();
+        assert!(error.to_string().contains("11 bytes"), "{error}");
+        assert!(error.next_step().contains("--port"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"not a flash");
+        assert!(matches!(FlashFile::open(folder.path()), Err(Error::FlashFile { .. })));
+        // Two that found nothing do not both make it.
+        let new = folder.path().join("new.flash");
+        let (mut first, mut second) = (FlashFile::open(&new).unwrap(), FlashFile::open(&new).unwrap());
+        first.erase(0, 4096).unwrap();
+        assert!(matches!(second.erase(0, 4096), Err(Error::Busy { .. })));
+        drop(first);
+        assert!(matches!(second.erase(0, 4096), Err(Error::File { .. })));
     }
 }

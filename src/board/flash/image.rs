@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use wildcam_core::layout::{Layout, PAGE_BYTES, SECTOR_BYTES};
+use wildcam_core::layout::{Layout, PAGE_BYTES, Region, SECTOR_BYTES};
 
 use super::Error;
 use crate::board::Board;
@@ -46,7 +46,7 @@ impl Part {
 
     /// A part that shall be blank.
     #[must_use]
-    pub fn blank(name: &str, region: wildcam_core::layout::Region) -> Self {
+    pub fn blank(name: &str, region: Region) -> Self {
         Self { name: name.to_owned(), offset: region.offset, bytes: vec![0xff; region.bytes as usize] }
     }
 
@@ -212,8 +212,10 @@ impl Firmware {
                 }
             }
         }
-        // An empty journal boots slot A, whatever slot was booted before.
-        parts.insert(1, Part::blank("boot-journal", layout.journal));
+        // An empty journal boots slot A, whatever slot was booted before, and a slot B without a beginning holds no image:
+        // an older one that lies there must not be what the boot stage falls back to.
+        let beginning = Region { bytes: SECTOR_BYTES, ..layout.slots[1] };
+        parts.splice(1..1, [Part::blank("boot-journal", layout.journal), Part::blank("slot-b", beginning)]);
         Ok(Self {
             path: path.to_owned(),
             chip_id: app.chip_id,
@@ -309,7 +311,13 @@ mod tests {
         assert_eq!(firmware.build_id, "ab".repeat(32));
         let places: Vec<_> = firmware.parts.iter().map(|part| (part.name.as_str(), part.offset)).collect();
         let layout = Board::Esp32C3.layout();
-        assert_eq!(places, [("slot-a", layout.slots[0].offset), ("boot-journal", layout.journal.offset)]);
+        let expected = [
+            ("slot-a", layout.slots[0].offset),
+            ("boot-journal", layout.journal.offset),
+            ("slot-b", layout.slots[1].offset),
+        ];
+        assert_eq!(places, expected);
+        assert_eq!(firmware.parts[2].bytes, [0xff; SECTOR_BYTES as usize], "a stale image is not to be started");
         for at in 0..app.len() {
             let mut changed = app.clone();
             changed[at] ^= 1;
@@ -329,7 +337,7 @@ mod tests {
         bytes.extend(image(5, &[9; 9000]));
         let firmware = Firmware::parse(Path::new("x-full.bin"), &bytes).unwrap();
         let names: Vec<_> = firmware.parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["slot-a", "boot-journal", "launcher", "table", "bootloader"]);
+        assert_eq!(names, ["slot-a", "boot-journal", "slot-b", "launcher", "table", "bootloader"]);
         for part in &firmware.parts {
             assert!(part.bytes.len() % SECTOR_BYTES as usize == 0);
             for kept in [layout.identity, layout.settings, layout.queue] {

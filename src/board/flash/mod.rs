@@ -24,6 +24,7 @@ use wildcam_core::{
 pub use compare::{Change, differences};
 pub use device::{Description, Device, Link, Place, connect};
 pub use error::Error;
+pub(crate) use file::private;
 pub use file::{BANK_BYTES, FlashFile};
 pub use image::{Firmware, Part, chip_id, chip_name};
 pub use plan::{BoardPlan, Job, PartPlan};
@@ -56,6 +57,24 @@ pub struct Found {
     pub device: Box<dyn Device>,
     /// Who it is, if anybody.
     pub held: Option<Held>,
+    /// Where its identity belongs something lies that cannot be read: a damaged record, or what another program left there.
+    /// It may be the only copy of a key, and so it counts as an identity that a new one would replace.
+    pub unreadable: bool,
+}
+
+impl Found {
+    /// Whether a new identity would replace something.
+    #[must_use]
+    pub fn is_somebody(&self) -> bool {
+        self.held.is_some() || self.unreadable
+    }
+
+    /// Whether this names the board, as consent to a loss does: the camera that it is, or its address.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        let camera = self.held.as_ref().map(|held| held.camera.as_str());
+        camera == Some(name) || self.device.description().mac.eq_ignore_ascii_case(name)
+    }
 }
 
 /// The newest valid record in the identity region, as its bytes are.
@@ -77,29 +96,29 @@ fn newest(region: &mut [u8]) -> Option<Held> {
     newest
 }
 
-/// Reads who a board is. A blank region costs one question.
-///
-/// # Errors
-/// Those of the device.
-pub fn held(device: &mut dyn Device) -> Result<Option<Held>, Error> {
+/// Reads who a board is, and whether something is there that cannot be read. A blank region costs one question.
+fn identity(device: &mut dyn Device) -> Result<(Option<Held>, bool), Error> {
     let Some(layout) = device.description().board.and_then(|_| Layout::of(device.description().flash_bytes)) else {
-        return Ok(None);
+        return Ok((None, false));
     };
     let region = layout.identity;
     if device.md5(region.offset, region.bytes)? == md5(&vec![0xff; region.bytes as usize]) {
-        return Ok(None);
+        return Ok((None, false));
     }
     let mut bytes = zeroize::Zeroizing::new(device.read(region.offset, region.bytes)?);
-    Ok(newest(&mut bytes))
+    let held = newest(&mut bytes);
+    let unreadable = held.is_none();
+    Ok((held, unreadable))
 }
 
 fn look(place: &Place, link: Link) -> Result<Found, Error> {
     let mut device = connect(place, link)?;
-    let mut held_there = held(device.as_mut());
-    while held_there.as_ref().is_err_and(Error::may_pass) && device.recover()?.is_some() {
-        held_there = held(device.as_mut());
+    let mut there = identity(device.as_mut());
+    while there.as_ref().is_err_and(Error::may_pass) && device.recover()?.is_some() {
+        there = identity(device.as_mut());
     }
-    Ok(Found { held: held_there?, device })
+    let (held, unreadable) = there?;
+    Ok(Found { device, held, unreadable })
 }
 
 /// Talks to the boards at all places at the same time, and says what each is, in their order.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AT_ONCE, Device, Error, Job, Part, compare,
+    error::said_by,
     record::{Journal, Record, Unfinished},
 };
 use crate::{
@@ -103,7 +105,13 @@ pub fn run(jobs: Vec<Job>, options: &Options<'_>, listener: &(dyn Fn(Event) + Sy
                 loop {
                     let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((number, mut job)) = next else { return };
-                    let result = Run { job: &mut job, options, listener, done: 0, total: 0, same: 0 }.flash();
+                    let board = job.found.device.description().name();
+                    // A fault at one board must not end the flash of the others.
+                    let result = catch_unwind(AssertUnwindSafe(|| {
+                        Run { job: &mut job, options, listener, done: 0, total: 0, same: 0 }.flash()
+                    }));
+                    let result =
+                        result.unwrap_or_else(|panic| Err(Error::Fault { board, why: said_by(panic.as_ref()) }));
                     results.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some(result);
                 }
             });
@@ -130,6 +138,7 @@ impl Run<'_> {
     fn flash(mut self) -> Result<Flashed, Error> {
         let begun = self.options.clock.monotonic();
         self.stop_if_asked()?;
+        self.job.unfinished(&self.options.journals);
         self.job.check()?;
         let description = self.job.found.device.description().clone();
         let (mut journal, before) = Journal::open(&self.options.journals, &self.board(), &description.mac)?;
@@ -283,6 +292,7 @@ impl Run<'_> {
             return Err(Error::Verify { board, part: "identity".to_owned() });
         }
         self.job.found.held = held;
+        self.job.found.unreadable = false;
         (self.listener)(Event::Verified { board, part: "identity".to_owned(), written_bytes });
         Ok(())
     }
@@ -318,5 +328,82 @@ struct Wiped(Part);
 impl Drop for Wiped {
     fn drop(&mut self) {
         zeroize::Zeroize::zeroize(&mut self.0.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::board::{
+        Board,
+        flash::{BANK_BYTES, Description, Firmware, FlashFile, Found, device::Written},
+    };
+
+    /// A board at which a fault of ours shows.
+    struct Faulty(Description);
+
+    impl Device for Faulty {
+        fn description(&self) -> &Description {
+            &self.0
+        }
+        fn md5(&mut self, _: u32, _: u32) -> Result<[u8; 16], Error> {
+            panic!("a fault at {}", self.0.port)
+        }
+        fn read(&mut self, _: u32, _: u32) -> Result<Vec<u8>, Error> {
+            Err(Error::Interrupted)
+        }
+        fn write(&mut self, _: u32, _: &[u8], _: Written<'_>) -> Result<(), Error> {
+            Ok(())
+        }
+        fn erase(&mut self, _: u32, _: u32) -> Result<(), Error> {
+            Ok(())
+        }
+        fn recover(&mut self) -> Result<Option<String>, Error> {
+            Ok(None)
+        }
+        fn start(&mut self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_fault_at_one_board_is_its_error_and_the_others_are_flashed() {
+        let folder = tempfile::tempdir().unwrap();
+        let faulty = Description {
+            chip: "qemu-virt".to_owned(),
+            board: Some(Board::QemuVirt),
+            mac: "02:00:00:00:00:01".to_owned(),
+            flash_bytes: BANK_BYTES,
+            port: "here".to_owned(),
+        };
+        let file = FlashFile::open(&folder.path().join("a.flash")).unwrap();
+        let firmware = Arc::new(Firmware {
+            path: "x".into(),
+            chip_id: 0xffff,
+            board: Some(Board::QemuVirt),
+            version: "1".to_owned(),
+            build_id: String::new(),
+            sha256: "f".to_owned(),
+            parts: vec![Part { name: "slot-a".to_owned(), offset: 0x2_0000, bytes: vec![7; 4096] }],
+        });
+        let devices: [Box<dyn Device>; 2] = [Box::new(Faulty(faulty)), Box::new(file)];
+        let jobs = devices.map(|device| Job {
+            found: Found { device, held: None, unreadable: false },
+            firmware: Arc::clone(&firmware),
+            provision: None,
+        });
+        let options = Options {
+            journals: folder.path().to_owned(),
+            registry: None,
+            stop: CancellationToken::new(),
+            clock: Clock::system(),
+            random: Random::seeded(1),
+        };
+        let results = run(jobs.into(), &options, &|_| {});
+        let Err(Error::Fault { board, why }) = &results[0] else { panic!("{:?}", results[0]) };
+        assert_eq!((board.as_str(), why.as_str()), ("qemu-virt 02:00:00:00:00:01", "a fault at here"));
+        assert_eq!(results[1].as_ref().unwrap().written_bytes, 4096);
     }
 }

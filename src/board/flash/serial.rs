@@ -1,7 +1,12 @@
 //! A chip behind a serial port, spoken to in the protocol of Espressif's loaders (esptool, "Serial Protocol"), with espflash
 //! for the connection, the chips and the stub that is loaded into the chip's RAM.
 
-use std::{io::Write as _, path::Path, time::Duration};
+use std::{
+    io::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    time::Duration,
+};
 
 use espflash::{
     command::{Command, CommandType},
@@ -15,6 +20,7 @@ use serialport::{FlowControl, SerialPort as _, UsbPortInfo};
 use super::{
     Error,
     device::{Description, Device, Link, Written},
+    error::{Source, said_by},
 };
 use crate::board::{Board, usb};
 
@@ -33,14 +39,52 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// What a board is asked for at once when its flash is read.
 const READ_BLOCK_BYTES: u32 = 4096;
 
+/// What the control lines of a port do to the chip behind it.
+trait Lines {
+    /// Ends what the chip does and starts its firmware.
+    fn reset(&mut self);
+}
+
+impl Lines for Flasher {
+    fn reset(&mut self) {
+        // Nobody is left to be told that the port is gone.
+        let _ = caught(|| self.connection().reset());
+    }
+}
+
+/// A chip in its loader, where it does not do what it is for: when it is let go, it is reset, whatever the reason was.
+struct InLoader<C: Lines> {
+    /// Taken out while a new connection is made: the port must be closed before it is opened again.
+    chip: Option<C>,
+    /// The port has control lines, they may be used, and the chip was not started yet.
+    resets: bool,
+}
+
+impl<C: Lines> Drop for InLoader<C> {
+    fn drop(&mut self) {
+        if let Some(chip) = self.chip.as_mut().filter(|_| self.resets) {
+            chip.reset();
+        }
+    }
+}
+
 /// A connected chip.
 pub(super) struct SerialDevice {
-    /// Taken out while a new connection is made: the port must be closed before it is opened again.
-    flasher: Option<Flasher>,
+    loader: InLoader<Flasher>,
     description: Description,
     link: Link,
     fallbacks: usize,
-    has_lines: bool,
+    /// Over this connection the stub was told to write, and so it has to be told that this is over.
+    writing: bool,
+}
+
+/// Does something with the library that talks to the chips. It panics at some answers that no chip gives (espflash 4.7.0,
+/// `Connection::command`): a byte that was lost on the line must not end a command that flashes other boards as well.
+fn caught<T>(work: impl FnOnce() -> Result<T, espflash::Error>) -> Result<T, Source> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(Into::into),
+        Err(panic) => Err(format!("an answer could not be understood: {}", said_by(panic.as_ref())).into()),
+    }
 }
 
 fn board_of(chip: Chip) -> Option<Board> {
@@ -79,7 +123,7 @@ fn open_error(path: &str, error: serialport::Error) -> Error {
     }
 }
 
-fn connect(path: &str, link: Link) -> Result<(Flasher, bool), Error> {
+fn connect(path: &str, link: Link) -> Result<InLoader<Flasher>, Error> {
     let (port, has_lines) = open_port(path)?;
     let usb = usb::info(path).unwrap_or(UsbPortInfo {
         vid: 0,
@@ -88,16 +132,17 @@ fn connect(path: &str, link: Link) -> Result<(Flasher, bool), Error> {
         manufacturer: None,
         product: None,
     });
-    let (before, after) = if has_lines && link.reset {
+    let resets = has_lines && link.reset;
+    let (before, after) = if resets {
         (ResetBeforeOperation::DefaultReset, ResetAfterOperation::HardReset)
     } else {
         (ResetBeforeOperation::NoReset, ResetAfterOperation::NoResetNoStub)
     };
     let connection = Connection::new(port, usb, after, before, FIRST_BAUD);
     let baud = (link.baud > FIRST_BAUD).then_some(link.baud);
-    let flasher = Flasher::connect(connection, true, true, false, None, baud);
-    let flasher = flasher.map_err(|error| Error::Silent { port: path.to_owned(), source: error.into() })?;
-    Ok((flasher, has_lines))
+    let flasher = caught(|| Flasher::connect(connection, true, true, false, None, baud));
+    let flasher = flasher.map_err(|source| Error::Silent { port: path.to_owned(), source })?;
+    Ok(InLoader { chip: Some(flasher), resets })
 }
 
 impl SerialDevice {
@@ -106,13 +151,16 @@ impl SerialDevice {
     /// # Errors
     /// As [`super::device::connect`].
     pub(super) fn open(path: &str, link: Link) -> Result<Self, Error> {
-        let (mut flasher, has_lines) = match connect(path, link) {
+        let mut loader = match connect(path, link) {
             // A first answer may have been lost in what the chip said while it started.
             Err(Error::Silent { .. }) => connect(path, Link { baud: FIRST_BAUD, ..link })?,
             other => other?,
         };
-        let silent = |source: espflash::Error| Error::Silent { port: path.to_owned(), source: source.into() };
-        let info = flasher.device_info().map_err(silent)?;
+        let told = match loader.chip.as_mut() {
+            Some(flasher) => caught(|| flasher.device_info()),
+            None => Err("there is no connection".into()),
+        };
+        let info = told.map_err(|source| Error::Silent { port: path.to_owned(), source })?;
         let mac = info.mac_address.unwrap_or_default().to_lowercase();
         let description = Description {
             chip: info.chip.to_string(),
@@ -121,26 +169,22 @@ impl SerialDevice {
             flash_bytes: info.flash_size.size(),
             port: path.to_owned(),
         };
-        Ok(Self { flasher: Some(flasher), description, link, fallbacks: 0, has_lines })
+        Ok(Self { loader, description, link, fallbacks: 0, writing: false })
     }
 
     /// What failed, and whether the port is still there.
-    fn failed(&self, source: espflash::Error) -> Error {
+    fn failed(&self, source: Source) -> Error {
         let board = self.description.name();
         let port = self.description.port.clone();
-        if Path::new(&port).exists() {
-            Error::Link { board, source: source.into() }
-        } else {
-            Error::Vanished { board, port }
-        }
+        if Path::new(&port).exists() { Error::Link { board, source } } else { Error::Vanished { board, port } }
     }
 
     fn with<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T, espflash::Error>) -> Result<T, Error> {
-        let Some(flasher) = self.flasher.as_mut() else {
+        let Some(flasher) = self.loader.chip.as_mut() else {
             let board = self.description.name();
             return Err(Error::Vanished { board, port: self.description.port.clone() });
         };
-        work(flasher.connection()).map_err(|error| self.failed(error))
+        caught(|| work(flasher.connection())).map_err(|error| self.failed(error))
     }
 
     fn command(&mut self, limit: Duration, command: Command<'_>) -> Result<(), Error> {
@@ -162,6 +206,7 @@ impl SerialDevice {
                 supports_encryption: false,
             },
         )?;
+        self.writing = true;
         for (sequence, block) in (0..).zip(blocks) {
             let data = Command::FlashDeflData { data: block, pad_to: 0, pad_byte: 0xff, sequence };
             self.command(ANSWER + slow(length), data)?;
@@ -248,11 +293,12 @@ impl Device for SerialDevice {
     }
 
     fn recover(&mut self) -> Result<Option<String>, Error> {
-        self.flasher = None;
         let slower = SLOWER.iter().skip(self.fallbacks).copied().find(|baud| *baud < self.link.baud);
         let Some(baud) = slower.or_else(|| (self.fallbacks < SLOWER.len()).then_some(FIRST_BAUD)) else {
             return Ok(None);
         };
+        self.loader.chip = None;
+        self.writing = false;
         self.fallbacks += 1;
         let path = self.description.port.clone();
         let opened = Self::open(&path, Link { baud, ..self.link }).map_err(|error| match error {
@@ -263,16 +309,20 @@ impl Device for SerialDevice {
             let (board, found) = (self.description.name(), opened.description.name());
             return Err(Error::Exchanged { board, found, port: path });
         }
-        self.flasher = opened.flasher;
+        self.loader = opened.loader;
         self.link.baud = baud;
         Ok(Some(format!("{baud} baud")))
     }
 
     fn start(&mut self) -> Result<(), Error> {
-        // The stub leaves its writing mode; the reset by the control lines starts the firmware.
-        self.command(CommandType::FlashDeflEnd.timeout(), Command::FlashDeflEnd { reboot: false })?;
-        if self.has_lines && self.link.reset {
+        // A stub that was not told to write refuses to end it (0xC6, "not in flash mode").
+        if self.writing {
+            self.command(CommandType::FlashDeflEnd.timeout(), Command::FlashDeflEnd { reboot: false })?;
+            self.writing = false;
+        }
+        if self.loader.resets {
             self.with(Connection::reset)?;
+            self.loader.resets = false;
         }
         Ok(())
     }
@@ -280,4 +330,51 @@ impl Device for SerialDevice {
 
 fn received(connection: &mut Connection) -> Result<Vec<u8>, espflash::Error> {
     connection.read_flash_response()?.ok_or(espflash::Error::IncorrectResponse)?.value.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use super::*;
+
+    struct Counted(Rc<Cell<u32>>);
+
+    impl Lines for Counted {
+        fn reset(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    fn a_chip_that_is_let_go_in_its_loader_is_reset_and_one_that_was_started_is_not() {
+        let resets = Rc::new(Cell::new(0));
+        let in_loader = |by_lines| InLoader { chip: Some(Counted(Rc::clone(&resets))), resets: by_lines };
+        drop(in_loader(true));
+        assert_eq!(resets.get(), 1);
+        // A port without control lines, or one that must not be touched.
+        drop(in_loader(false));
+        assert_eq!(resets.get(), 1);
+        let mut started = in_loader(true);
+        started.resets = false;
+        drop(started);
+        // Another connection is made to the same chip.
+        let mut reconnected = in_loader(true);
+        reconnected.chip = None;
+        drop(reconnected);
+        assert_eq!(resets.get(), 1);
+        let failing = catch_unwind(AssertUnwindSafe(|| {
+            let _looked_at = in_loader(true);
+            panic!("on the way");
+        }));
+        assert!(failing.is_err());
+        assert_eq!(resets.get(), 2);
+    }
+
+    #[test]
+    fn a_panic_of_the_library_is_an_error_of_the_link() {
+        let failed = caught::<()>(|| panic!("range end index {} out of range", 18)).unwrap_err();
+        assert!(failed.to_string().contains("range end index 18"), "{failed}");
+        assert_eq!(caught(|| Ok(5)).unwrap(), 5);
+    }
 }

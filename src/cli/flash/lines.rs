@@ -19,6 +19,7 @@ struct PlanLine<'a> {
     parts: Vec<PartLine<'a>>,
     keeps: &'a [String],
     loses: &'a [String],
+    changes: &'a [String],
     resumes_parts: Option<usize>,
 }
 
@@ -130,6 +131,9 @@ pub(super) fn show(plans: &[BoardPlan], context: &Context) {
         for kept in &plan.keeps {
             context.ui.result(format_args!("  keep     {kept}"));
         }
+        for change in &plan.changes {
+            context.ui.result(format_args!("  set      {change}"));
+        }
         for lost in &plan.loses {
             context.ui.result(format_args!("  lose     {lost}"));
         }
@@ -150,6 +154,7 @@ pub(super) fn show(plans: &[BoardPlan], context: &Context) {
                 .collect(),
             keeps: &plan.keeps,
             loses: &plan.loses,
+            changes: &plan.changes,
             resumes_parts: plan.resumes,
         });
     }

@@ -1,18 +1,21 @@
 //! `wildcam flash`: firmware and an identity onto every board that is plugged in.
 
+mod keeping;
 mod lines;
 mod making;
 mod registering;
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use making::Told;
+
 use super::{
     CommandError, CommandResult, Context, Kind,
-    provisioning::{built_firmware, failure},
+    provisioning::{built_firmware, cameras_folder, failure},
 };
 use crate::{
     board::{
@@ -51,8 +54,8 @@ pub(super) struct Arguments {
     /// Firmware of wildcam: a -full.bin or -app.bin; default: what `wildcam build` wrote to target/firmware
     #[arg(long, value_name = "FILE", conflicts_with_all = ["image", "pack"])]
     firmware: Option<PathBuf>,
-    /// An image of ESP-IDF or Arduino; wildcam cannot manage the board afterwards
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["pack", "roster", "new_identity"])]
+    /// An image of ESP-IDF or Arduino; wildcam cannot manage the board afterwards. Needs --allow-data-loss for each camera
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["pack", "roster", "new_identity", "name", "wifi", "group"])]
     image: Option<PathBuf>,
     /// A file of `wildcam pack` with firmware, tokens and endpoint lists
     #[arg(long, value_name = "FILE", conflicts_with = "roster")]
@@ -63,31 +66,31 @@ pub(super) struct Arguments {
     /// The cameras: a CSV file with the columns name, mac, ssid, passphrase, group
     #[arg(long, value_name = "FILE")]
     roster: Option<PathBuf>,
-    /// The name of the camera, for one board; default: cam- and the end of its MAC
+    /// The name of the camera, for one new board; default: cam- and the end of its MAC
     #[arg(long, value_name = "ID", conflicts_with_all = ["roster", "pack"])]
     name: Option<String>,
-    /// The wireless network of cameras for which the roster names none
+    /// The wireless network of cameras for which the roster or the pack names none
     #[arg(long, value_name = "SSID")]
     wifi: Option<String>,
     /// Where its passphrase is found: env:NAME or file:PATH
     #[arg(long, value_name = "REFERENCE", requires = "wifi")]
     wifi_passphrase: Option<SecretRef>,
-    /// The group of cameras for which the roster names none
+    /// The group of cameras for which the roster or the pack names none
     #[arg(long, value_name = "NAME", default_value = "")]
     group: String,
-    /// The certificate of the authority that vouches for the gateways (PEM); default: the lab's
+    /// The certificate of the authority that vouches for the gateways (PEM); for emulated boards: the lab's
     #[arg(long, value_name = "FILE")]
     authority: Option<PathBuf>,
-    /// A signed endpoint list; default: the lab's, or one made from gateway.public_urls
+    /// A signed endpoint list; default: one made from gateway.public_urls, for emulated boards the lab's
     #[arg(long, value_name = "FILE")]
     endpoints: Option<PathBuf>,
     /// Write no identity to boards that have none
-    #[arg(long, conflicts_with_all = ["new_identity", "roster", "name"])]
+    #[arg(long, conflicts_with_all = ["new_identity", "roster", "name", "wifi", "group"])]
     firmware_only: bool,
-    /// Write a new identity also where one is; needs --allow-data-loss for each camera that it replaces
+    /// Write a new identity, under another name, also where one is; needs --allow-data-loss for each camera that it replaces
     #[arg(long)]
     new_identity: bool,
-    /// Consent to losing the key, the counters and the waiting pictures of this camera. May be repeated
+    /// Consent to losing the key, the counters and the waiting pictures of this camera, or board by its MAC. May be repeated
     #[arg(long, value_name = "CAMERA")]
     allow_data_loss: Vec<String>,
     /// The baud rate to begin with; errors lower it
@@ -110,21 +113,26 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     }
     let (found, mut failures) = find(arguments, context)?;
     let source = Source::open(arguments, context)?;
-    let mut jobs = Vec::new();
-    let provisions = if arguments.image.is_some() || arguments.firmware_only {
-        found.iter().map(|_| None).collect()
+    // Before names are given out: a board that cannot be flashed gets none.
+    let jobs = found.into_iter().map(|found| source.job(found, arguments)).collect();
+    let (mut jobs, more) = those_that_can(jobs, arguments, context)?;
+    failures.extend(more);
+    let tellings = if arguments.image.is_some() || arguments.firmware_only {
+        jobs.iter().map(|_| Ok(Told::default())).collect()
     } else {
-        making::provisions(arguments, &source, &found, context).await?
+        making::tell(arguments, &source, &mut jobs, context).await?
     };
-    for (found, provision) in found.into_iter().zip(provisions) {
-        let firmware = source.firmware(&found, arguments)?;
-        jobs.push(Job { found, firmware, provision });
+    let journals = cameras_folder(context)?.join("flash");
+    let mut planned = Vec::new();
+    for (job, told) in jobs.into_iter().zip(tellings) {
+        planned.push(match told {
+            Ok(told) => plan(job, told, &journals, arguments)?,
+            Err(error) => Err(error),
+        });
     }
-    let journals = context.state_folder().join("flash");
-    let mut plans = Vec::new();
-    for job in &mut jobs {
-        plans.push(job.plan(&journals).map_err(|error| failure(&error))?);
-    }
+    let (planned, more) = those_that_can(planned, arguments, context)?;
+    failures.extend(more);
+    let (jobs, plans): (Vec<Job>, Vec<BoardPlan>) = planned.into_iter().unzip();
     lines::show(&plans, context);
     if arguments.dry_run {
         return failures.pop().map_or(Ok(()), Err);
@@ -136,6 +144,78 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         return Err(failure(&Error::Interrupted));
     }
     flash(jobs, journals, arguments, context, failures)
+}
+
+/// What is planned for a board. The outer error ends the command: a loss that was not consented to.
+fn plan(
+    mut job: Job,
+    told: Told,
+    journals: &Path,
+    arguments: &Arguments,
+) -> Result<Result<(Job, BoardPlan), CommandError>, CommandError> {
+    let mut changes = Vec::new();
+    job.provision = told.provision;
+    if let Some(renewed) = told.renewed {
+        let mut firmware = Firmware::clone(&job.firmware);
+        firmware.parts.push(renewed.part);
+        job.firmware = Arc::new(firmware);
+        job.provision = Some(renewed.provision);
+        changes = renewed.changes;
+    }
+    let mut plan = match job.plan(journals) {
+        Ok(plan) => plan,
+        Err(error @ Error::Identity { .. }) => return Err(failure(&error)),
+        Err(error) => return Ok(Err(failure(&error))),
+    };
+    plan.changes = changes;
+    // A new identity was checked by the plan itself.
+    if job.firmware.board.is_none() && job.ends_identity() && !arguments.consents(&job.found) {
+        let camera = job.found.held.as_ref().map(|held| held.camera.as_str());
+        let who =
+            camera.map_or("holds an identity that cannot be read".to_owned(), |name| format!("is the camera {name}"));
+        let message = format!("{} {who}: the image loses its key, its counters and the pictures that wait", plan.board);
+        let consent = camera.unwrap_or(&plan.mac);
+        return Err(CommandError::new(Kind::Guard, message)
+            .next_step(format!("--allow-data-loss {consent}, or --port for another board")));
+    }
+    Ok(Ok((job, plan)))
+}
+
+/// Separates what can be flashed from what cannot. A board that was named by its port must be; of those that were found by
+/// looking, the others go on, and the command fails in the end.
+fn those_that_can<T>(
+    results: Vec<Result<T, CommandError>>,
+    arguments: &Arguments,
+    context: &Context,
+) -> Result<(Vec<T>, Vec<CommandError>), CommandError> {
+    go_on(results, !arguments.port.is_empty(), &|error| context.ui.failure(error))
+}
+
+fn go_on<T>(
+    results: Vec<Result<T, CommandError>>,
+    all_were_named: bool,
+    tell: &dyn Fn(&CommandError),
+) -> Result<(Vec<T>, Vec<CommandError>), CommandError> {
+    let (mut good, mut failures) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(error) => failures.push(error),
+        }
+    }
+    let last = failures.pop_if(|_| all_were_named || good.is_empty());
+    failures.iter().for_each(tell);
+    match last {
+        Some(last) => Err(last),
+        None => Ok((good, failures.iter().map(|_| CommandError::already_said(Kind::Failed)).collect())),
+    }
+}
+
+impl Arguments {
+    /// Whether the user consented to losing what this board is.
+    fn consents(&self, board: &Found) -> bool {
+        self.allow_data_loss.iter().any(|name| board.is_named(name))
+    }
 }
 
 fn places(arguments: &Arguments) -> Result<Vec<Place>, CommandError> {
@@ -157,7 +237,7 @@ fn places(arguments: &Arguments) -> Result<Vec<Place>, CommandError> {
     Ok(ports.into_iter().map(|port| Place::Port(port.path)).collect())
 }
 
-/// The boards. A port that was named must answer; of those that were found by looking, the others go on.
+/// The boards that answer.
 fn find(arguments: &Arguments, context: &Context) -> Result<(Vec<Found>, Vec<CommandError>), CommandError> {
     let places = places(arguments)?;
     context.ui.status(match places.len() {
@@ -165,16 +245,12 @@ fn find(arguments: &Arguments, context: &Context) -> Result<(Vec<Found>, Vec<Com
         count => format!("looking at {count} ports"),
     });
     let link = Link { baud: arguments.baud, reset: !arguments.no_reset };
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
-    for looked in flash::find(&places, link) {
-        match looked {
-            Ok(board) => found.push(board),
-            Err(error) => failures.push(failure(&error)),
-        }
-    }
+    let looked = flash::find(&places, link);
     if context.interrupt.is_cancelled() {
         return Err(failure(&Error::Interrupted));
     }
+    let looked = looked.into_iter().map(|looked| looked.map_err(|error| failure(&error))).collect();
+    let (found, failures) = those_that_can(looked, arguments, context)?;
     let mut seen = BTreeMap::new();
     for board in &found {
         let description = board.device.description();
@@ -183,12 +259,6 @@ fn find(arguments: &Arguments, context: &Context) -> Result<(Vec<Found>, Vec<Com
             return Err(CommandError::new(Kind::Usage, message).next_step("name it once"));
         }
     }
-    if let Some(last) = failures.pop_if(|_| !arguments.port.is_empty() || found.is_empty()) {
-        failures.iter().for_each(|error| context.ui.failure(error));
-        return Err(last);
-    }
-    failures.iter().for_each(|error| context.ui.failure(error));
-    let failures = failures.iter().map(|error| CommandError::already_said(error.kind())).collect();
     Ok((found, failures))
 }
 
@@ -216,6 +286,14 @@ impl Source {
             built: Mutex::default(),
             outputs: context.project.clone().unwrap_or_default().join("target/firmware"),
         })
+    }
+
+    /// The firmware for a board, if it is one that can be flashed. Whom it becomes is not decided yet.
+    fn job(&self, found: Found, arguments: &Arguments) -> Result<Job, CommandError> {
+        let firmware = self.firmware(&found, arguments)?;
+        let job = Job { found, firmware, provision: None };
+        job.check().map_err(|error| failure(&error))?;
+        Ok(job)
     }
 
     /// What goes onto a board: what was given, or what was built for its chip.
@@ -256,7 +334,7 @@ fn flash(
 ) -> CommandResult {
     let registry = match arguments.image {
         Some(_) => None,
-        None => Some(Mutex::new(Registry::open(&context.state_folder()).map_err(|error| {
+        None => Some(Mutex::new(Registry::open(&cameras_folder(context)?).map_err(|error| {
             CommandError::of(Kind::Failed, &error).next_step("end the other wildcam, then run the same command")
         })?)),
     };
@@ -284,8 +362,12 @@ fn flash(
     let mut flashed = 0;
     for (name, result) in names.iter().zip(results) {
         match result {
-            Ok(board) => {
+            Ok(mut board) => {
                 flashed += 1;
+                if arguments.image.is_some() {
+                    // It was one, until now.
+                    (board.camera, board.public_key) = (None, None);
+                }
                 lines::flashed(&board, context);
             }
             Err(error) => failures.push(lines::failed(name, &error, failure(&error), context)),
@@ -299,4 +381,35 @@ fn flash(
     let last = failures.pop();
     failures.iter().for_each(|error| context.ui.failure(error));
     last.map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn one_board_that_cannot_be_flashed_ends_only_what_was_named() {
+        let told = RefCell::new(Vec::new());
+        let tell = |error: &CommandError| told.borrow_mut().push(error.in_one_line());
+        let boards = |bad: &[u8]| {
+            let board = |number: u8| {
+                if bad.contains(&number) {
+                    Err(CommandError::new(Kind::Guard, format!("no {number}")))
+                } else {
+                    Ok(number)
+                }
+            };
+            (1..=3).map(board).collect::<Vec<_>>()
+        };
+        let (good, failures) = go_on(boards(&[2]), false, &tell).unwrap();
+        assert_eq!((good, told.take()), (vec![1, 3], vec!["no 2".to_owned()]));
+        assert_eq!(failures.iter().map(CommandError::kind).collect::<Vec<_>>(), [Kind::Failed]);
+        // All were named, or none is left: the last error is the command's.
+        let error = go_on(boards(&[2]), true, &tell).unwrap_err();
+        assert_eq!((error.kind(), error.in_one_line(), told.take()), (Kind::Guard, "no 2".to_owned(), Vec::new()));
+        let error = go_on(boards(&[1, 2, 3]), false, &tell).unwrap_err();
+        assert_eq!((error.in_one_line(), told.take()), ("no 3".to_owned(), vec!["no 1".to_owned(), "no 2".to_owned()]));
+    }
 }

@@ -1,3 +1,4 @@
+mod command;
 mod gateway;
 
 use std::{collections::BTreeSet, rc::Rc, string::ToString, vec, vec::Vec};
@@ -6,11 +7,11 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::{
-    cose::{Action, CommandBody, kind},
+    cose::kind,
     link::sim::{Dice, Mode, Net, World, list},
     wire::{LinkStatus, QueueStatus, Status, Ulid, clipped},
 };
-use gateway::{Cloud, NOW_MS, Shelf, TestCamera, ack, camera, online_key, problem, signed, signed_until};
+use gateway::{Cloud, NOW_MS, Shelf, TestCamera, ack, camera, online_key, problem, signed};
 
 const SMALL: usize = 50_000;
 const LARGE: usize = 200_000;
@@ -424,48 +425,6 @@ fn the_camera_enrols_reports_and_learns() {
     let seen: BTreeSet<_> = net.seen().into_iter().map(|seen| seen.endpoint).collect();
     // The new list prefers the other endpoint, and the next request went there.
     assert_eq!(seen, BTreeSet::from([0, 1]));
-}
-
-#[test]
-fn a_command_is_taken_on_once_and_only_by_the_camera_it_is_for() {
-    let mut bench = Bench::new(&[Mode::Up]);
-    let Bench { world, cloud, camera, .. } = &mut bench;
-    let command = |seq, camera: &str, action| {
-        let mut body = [0; 128];
-        let n = CommandBody { camera: CameraId::new(camera).unwrap(), action }.encode(&mut body).unwrap();
-        signed(kind::COMMAND, seq, &body[..n], &online_key())
-    };
-    assert_eq!(world.run(camera.fetch_command(0)), Ok(None));
-    for action in Action::ALL {
-        *cloud.command.borrow_mut() = Some(command(5, "cam-1", action));
-        assert_eq!(world.run(camera.fetch_command(4)), Ok(Some(Command { seq: 5, action })));
-        for done in [5, 6, u64::MAX] {
-            assert_eq!(world.run(camera.fetch_command(done)), Ok(None), "a command is done once");
-        }
-    }
-    let mut body = [0; 2048];
-    let n = list(&[0]).encode(&mut body).unwrap();
-    let mut command_body = [0; 128];
-    let for_it = CommandBody { camera: CameraId::new("cam-1").unwrap(), action: Action::Restart };
-    let m = for_it.encode(&mut command_body).unwrap();
-    let mut unknown = command_body[..m].to_vec();
-    *unknown.last_mut().unwrap() = b'x';
-    let wrong = [
-        command(5, "cam-2", Action::Restart),
-        signed(kind::ENDPOINTS, 5, &body[..n], &online_key()),
-        signed(kind::COMMAND, 5, &command_body[..m], &SigningKey::from_bytes(&[66; 32])),
-        signed(kind::COMMAND, 5, &unknown, &online_key()),
-        vec![],
-    ];
-    for document in wrong {
-        *cloud.command.borrow_mut() = Some(document);
-        assert!(matches!(world.run(camera.fetch_command(0)), Err(Error::Document(_))));
-    }
-    let late = signed_until(NOW_MS / 1000, kind::COMMAND, 5, &command_body[..m], &online_key());
-    *cloud.command.borrow_mut() = Some(late);
-    let expired = Error::Document(UpdateError::Document(crate::cose::Error::Expired));
-    assert_eq!(world.run(camera.fetch_command(0)), Err(expired));
-    assert_eq!(world.run(camera.fetch_command(5)), Ok(None), "what was done may expire in peace");
 }
 
 #[test]
