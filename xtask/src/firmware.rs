@@ -30,7 +30,6 @@ pub(crate) fn firmware(workspace: &Workspace) -> Result<Outcome, String> {
     }
     let output = workspace.target("firmware");
     build(workspace, &output, &workspace.target("firmware-build"), &BOARDS.map(|(board, ..)| board))?;
-    same_again(workspace, &output)?;
     let Some(esptool) = esptool(workspace)? else {
         return Ok(Outcome::Skipped("the images are built, and there is no esptool to look at them".to_owned()));
     };
@@ -70,27 +69,6 @@ fn build(workspace: &Workspace, output: &Path, cache: &Path, boards: &[&str]) ->
         build.args(["--board", board]);
     }
     program::run(&mut build)
-}
-
-/// Builds one board from nothing in another folder: the same sources give the same bytes.
-fn same_again(workspace: &Workspace, output: &Path) -> Result<(), String> {
-    let again = workspace.target("firmware-again");
-    if again.exists() {
-        fs::remove_dir_all(&again).map_err(|error| format!("{}: {error}", again.display()))?;
-    }
-    build(workspace, &again.join("output"), &again.join("cache"), &["qemu-virt"])?;
-    for part in ["app.bin", "boot.bin", "full.bin"] {
-        let name = format!("wildcam-qemu-virt-{part}");
-        let bytes = |folder: &Path| {
-            let path = folder.join(&name);
-            fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))
-        };
-        if bytes(output)? != bytes(&again.join("output"))? {
-            return Err(format!("{name} differs when it is built again from the same sources in another folder"));
-        }
-    }
-    terminal::say("qemu-virt: built twice, in two folders, to the same bytes");
-    fs::remove_dir_all(&again).map_err(|error| format!("{}: {error}", again.display()))
 }
 
 fn esptool(workspace: &Workspace) -> Result<Option<std::path::PathBuf>, String> {
