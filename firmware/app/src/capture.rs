@@ -91,6 +91,8 @@ async fn picture(state: &State, eye: &mut impl PictureSource, random: Random, wa
         }
         Err(error) => log::warn!("no picture: {error:?}"),
     }
+    // What was said while it was taken does not hold any more: it has to be sent first.
+    state.idle.reset();
     state.queued.signal(());
 }
 

@@ -134,6 +134,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         battery_mv: Cell::new(None),
         solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
+        passed_over: RefCell::new(heapless::Vec::new()),
         queued: Signal::new(),
         wanted: Signal::new(),
         idle: Signal::new(),

@@ -8,7 +8,7 @@ use wildcam_core::{
     boot::Entry,
     flash::Part,
     layout::Layout,
-    queue::{LOG_SECTORS, Queue},
+    queue::{ItemId, LOG_SECTORS, MAX_EXCEPT, Queue},
     settings::Settings,
     wire::CameraId,
 };
@@ -61,6 +61,8 @@ pub(crate) struct State {
     pub(crate) solar_mv: Cell<Option<u16>>,
     /// Whether a gateway took a report since the start.
     pub(crate) checked_in: Cell<bool>,
+    /// What one gateway will never take, while no other could be asked: it waits, and the others go before it.
+    pub(crate) passed_over: RefCell<heapless::Vec<ItemId, MAX_EXCEPT>>,
     /// Something was put into the queue.
     pub(crate) queued: Signal<NoopRawMutex, ()>,
     /// The fleet asks for a picture.

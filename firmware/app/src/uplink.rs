@@ -59,7 +59,8 @@ impl Outbox for Waiting<'_> {
 
     async fn peek(&mut self, event: &mut [u8]) -> Result<Option<Item>, Self::Error> {
         let mut queue = self.state.queue.lock().await;
-        let Some(item) = queue.next(&Filter::all())? else { return Ok(None) };
+        let filter = Filter::all().except(&self.state.passed_over.borrow());
+        let Some(item) = queue.next(&filter)? else { return Ok(None) };
         let event_bytes = queue.read_metadata(item.header.id, event)?;
         let ulid = Ulid::from_bits(item.header.id.0);
         if self.offered.is_none_or(|(before, _)| before != ulid) {
@@ -144,7 +145,7 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
             Err(error) => {
                 log::info!("not sent: {error:?}");
                 failures += 1;
-                if failures >= FAILURES_TO_SLEEP && state.plan.deep_sleep && !is_on_trial(state) {
+                if failures >= FAILURES_TO_SLEEP && state.plan.deep_sleep {
                     failures = 0;
                     rest(state, &mut link, LONGEST_WAIT_MS).await;
                 } else {
@@ -157,12 +158,12 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
 
 /// Says that there is nothing to do, and waits for at most `ms` for something to send.
 async fn rest(state: &State, link: &mut Link, ms: u64) {
-    if state.plan.deep_sleep {
+    if state.plan.deep_sleep && !is_on_trial(state) {
         // The chip sleeps as soon as the other task hears of it, with the radio off.
         link.camera.disconnect();
         link.radio.off().await;
+        state.idle.signal(());
     }
-    state.idle.signal(());
     select(Timer::after_millis(ms), state.queued.wait()).await;
 }
 
@@ -204,7 +205,7 @@ async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms:
                 }
             }
             // Someone may have registered it already, and the token be of no use any more: then its pictures are taken.
-            Err(error @ (Error::Refused { .. } | Error::Answer)) => log::warn!("not enrolled: {error:?}"),
+            Err(error) if error.is_unwanted() => log::warn!("not enrolled: {error:?}"),
             Err(error) => return Err(error),
         }
     }
@@ -215,12 +216,17 @@ async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms:
                 Ok(()) => {
                     agree(state, camera);
                     check_in(state);
+                    // Once in a while it is asked again.
+                    state.passed_over.borrow_mut().clear();
+                    *report_due_ms = now_ms + state.plan.report_every_ms;
                 }
                 // A gateway that does not want to know how the camera is may still take its pictures.
-                Err(error @ (Error::Refused { .. } | Error::Answer)) => log::warn!("not reported: {error:?}"),
+                Err(error) if error.is_unwanted() => {
+                    log::warn!("not reported: {error:?}");
+                    *report_due_ms = now_ms + state.plan.report_every_ms.min(LONGEST_WAIT_MS);
+                }
                 Err(error) => return Err(error),
             }
-            *report_due_ms = now_ms + state.plan.report_every_ms;
             if *kept_ms == 0 || now_ms - *kept_ms >= KEEP_TIME_MS {
                 *kept_ms = now_ms.max(1);
                 if let Err(error) = state.settings.borrow_mut().set_time(state.unix_ms()) {
@@ -383,6 +389,16 @@ async fn send(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
         Ok(Outcome::Damaged { ulid }) => {
             log::warn!("damaged {ulid}");
             ulid
+        }
+        Err(UploadError::Call(error)) if error.is_final() => {
+            let Some((ulid, _)) = waiting.offered else { return Err(error) };
+            log::warn!("passed over {ulid}: {error:?}");
+            let mut passed_over = state.passed_over.borrow_mut();
+            if passed_over.is_full() {
+                passed_over.remove(0);
+            }
+            let _ = passed_over.push(ItemId(ulid.bits()));
+            return Ok(true);
         }
         Err(UploadError::Call(error)) => return Err(error),
         Err(UploadError::NotAcknowledged) => return Err(Error::Answer),

@@ -25,6 +25,7 @@ pub mod link;
 pub mod queue;
 pub mod sensor;
 pub mod settings;
+pub mod sleep;
 pub mod tls;
 pub mod wire;
 pub mod x509;

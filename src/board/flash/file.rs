@@ -85,16 +85,20 @@ impl FlashFile {
         let file = match self.file.take() {
             Some(file) => file,
             None => {
-                let file = private().read(true).truncate(false).open(&self.path).map_err(|error| self.failed(error))?;
-                let mut file = locked(file, &self.path)?;
-                let blank = |file: &mut File| {
-                    if file.metadata()?.len() > 0 {
+                // Whole before it has its name: what a cut leaves of it would be taken for something else than a flash.
+                let mut name = self.path.clone().into_os_string();
+                name.push(".new");
+                let new = PathBuf::from(name);
+                let make = || {
+                    let mut file = private().read(true).truncate(true).open(&new)?;
+                    std::io::copy(&mut std::io::repeat(0xff).take(BANK_BYTES.into()), &mut file)?;
+                    if std::fs::metadata(&self.path).is_ok_and(|there| there.len() > 0) {
                         return Err(std::io::Error::other("another program has made it meanwhile"));
                     }
-                    std::io::copy(&mut std::io::repeat(0xff).take(BANK_BYTES.into()), file).map(drop)
+                    std::fs::rename(&new, &self.path)?;
+                    Ok(file)
                 };
-                blank(&mut file).map_err(|error| self.failed(error))?;
-                file
+                locked(make().map_err(|error| self.failed(error))?, &self.path)?
             }
         };
         Ok(self.file.insert(file))

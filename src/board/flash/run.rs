@@ -303,11 +303,12 @@ impl Run<'_> {
         let Some(board) = self.job.firmware.board else { return Ok(()) };
         let mut registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
         let description = self.job.found.device.description();
-        // A flash that was cut off between the identity and this line knew the group; a re-flash does not ask for it.
+        // A flash that was cut off between the identity and this line knew the group; a re-flash need not be told it again.
         let public_key = provision::hexadecimal(&held.public_key);
         let noted = before.and_then(|state| state.identity).filter(|(_, key, _)| *key == public_key);
         let given = self.job.provision.as_ref().map(|provision| provision.assignment.group.clone());
-        let group = noted.map(|(_, _, group)| group).or(given).filter(|group| !group.is_empty());
+        let named = |group: &String| !group.is_empty();
+        let group = given.filter(named).or(noted.map(|(_, _, group)| group).filter(named));
         let camera = provision::Camera {
             id: held.camera.as_str().to_owned(),
             mac: description.mac.clone(),

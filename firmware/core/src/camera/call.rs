@@ -112,7 +112,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
                         Step::Done => return Ok(response),
                         Step::Again => {}
                         Step::Elsewhere(error) => {
-                            last = Some(error);
+                            last = last.filter(Error::is_final).or(Some(error));
                             avoid.insert(index);
                         }
                     }
@@ -125,7 +125,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
                 Err(error) => {
                     let now_ms = self.timer.now_ms();
                     self.link.record_failure(index, now_ms, &mut self.rng);
-                    last = Some(Error::Exchange(error));
+                    last = last.filter(Error::is_final).or(Some(Error::Exchange(error)));
                     avoid.insert(index);
                 }
             }

@@ -99,6 +99,24 @@ pub enum Error {
     Document(UpdateError),
 }
 
+impl Error {
+    /// Whether a gateway said that nobody will ever take this. With more than one gateway in the list it is one opinion: the
+    /// others could not be asked.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Refused { status: 400..=499, kind } if kind.is_final())
+    }
+
+    /// Whether a gateway does not want what was asked, so that asking again soon is of no use; not that it cannot serve
+    /// now, or does not know the camera yet.
+    #[must_use]
+    pub fn is_unwanted(&self) -> bool {
+        use ProblemKind::{Clock, Copies, Rate, Replayed, TooBusy, UnknownCamera};
+        matches!(self, Self::Refused { status: 400..=499, kind }
+            if !matches!(kind, Clock | Copies | Rate | Replayed | TooBusy | UnknownCamera))
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

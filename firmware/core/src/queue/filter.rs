@@ -1,9 +1,12 @@
 //! Which items may go over a link.
 
-use super::item::{MAX_KIND, Priority};
+use super::item::{ItemId, MAX_KIND, Priority};
 
 /// The most species one [`Filter`] can name.
 pub const MAX_SPECIES: usize = 16;
+
+/// The most items one [`Filter`] can leave out by name.
+pub const MAX_EXCEPT: usize = 8;
 
 /// A pattern of items: what a link lets through. An item must match every part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,7 @@ pub struct Filter {
     species: heapless::Vec<u16, MAX_SPECIES>,
     at_least: Priority,
     body_bytes: u32,
+    except: heapless::Vec<ItemId, MAX_EXCEPT>,
 }
 
 impl Default for Filter {
@@ -24,7 +28,13 @@ impl Filter {
     /// Everything.
     #[must_use]
     pub const fn all() -> Self {
-        Self { kinds: u32::MAX, species: heapless::Vec::new(), at_least: Priority::Low, body_bytes: u32::MAX }
+        Self {
+            kinds: u32::MAX,
+            species: heapless::Vec::new(),
+            at_least: Priority::Low,
+            body_bytes: u32::MAX,
+            except: heapless::Vec::new(),
+        }
     }
 
     /// Only these kinds; numbers beyond [`MAX_KIND`] match nothing.
@@ -53,6 +63,19 @@ impl Filter {
     pub const fn up_to_bytes(mut self, body_bytes: u32) -> Self {
         self.body_bytes = body_bytes;
         self
+    }
+
+    /// Without these items; of more than [`MAX_EXCEPT`], the last ones count.
+    #[must_use]
+    pub fn except(mut self, items: &[ItemId]) -> Self {
+        self.except = items.iter().rev().take(MAX_EXCEPT).copied().collect();
+        self
+    }
+
+    /// Whether the item of this name is not left out.
+    #[must_use]
+    pub(super) fn allows(&self, id: ItemId) -> bool {
+        !self.except.contains(&id)
     }
 
     /// Whether an item with these properties may go.
@@ -84,5 +107,14 @@ mod tests {
         assert!(!some.lets_through(Priority::High, 1, 9, 100));
         assert!(!some.lets_through(Priority::High, 1, 7, 101));
         assert_eq!(Filter::all().species(&[0; MAX_SPECIES + 1]), None);
+    }
+
+    #[test]
+    fn the_last_of_too_many_names_are_left_out() {
+        let names: std::vec::Vec<ItemId> = (0..12).map(ItemId).collect();
+        let filter = Filter::all().except(&names);
+        assert!(names[..4].iter().all(|id| filter.allows(*id)));
+        assert!(!names[4..].iter().any(|id| filter.allows(*id)));
+        assert!(Filter::all().allows(ItemId(11)));
     }
 }

@@ -34,7 +34,7 @@ mod seeded;
 mod store;
 mod writer;
 
-pub use filter::{Filter, MAX_SPECIES};
+pub use filter::{Filter, MAX_EXCEPT, MAX_SPECIES};
 pub use item::{Error, Header, Item, ItemId, MAX_KIND, MAX_METADATA, Priority, Stats};
 pub use log::LOG_SECTORS;
 pub use rate::TokenBucket;

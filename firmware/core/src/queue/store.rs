@@ -177,10 +177,10 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
     /// [`Error::Flash`], [`Error::Exhausted`].
     pub fn next(&mut self, filter: &Filter) -> Result<Option<Item>, Error<F::Error>> {
         loop {
-            let matching =
-                self.index.iter().enumerate().filter(|(_, entry)| {
-                    filter.lets_through(entry.priority, entry.kind, entry.species, entry.body_bytes)
-                });
+            let matching = self.index.iter().enumerate().filter(|(_, entry)| {
+                filter.allows(entry.id)
+                    && filter.lets_through(entry.priority, entry.kind, entry.species, entry.body_bytes)
+            });
             let first = matching.min_by_key(|(_, entry)| (core::cmp::Reverse(entry.priority), entry.sequence));
             let Some(place) = first.map(|(place, _)| place) else {
                 return Ok(None);

@@ -3,6 +3,7 @@
 //! Nothing here was run on a chip yet: it compiles and links for esp32c3 and esp32c6, and what has logic of its own
 //! (the camera's registers, the search for a picture's end) is tested in `wildcam-core`.
 
+mod clock;
 #[cfg(feature = "esp32s3")]
 mod dvp;
 mod entropy;

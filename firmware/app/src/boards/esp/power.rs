@@ -14,7 +14,9 @@ use esp_hal::{
     time::Instant,
 };
 
-use super::{Esp, chip, retained};
+use wildcam_core::sleep;
+
+use super::{Esp, chip, clock, retained};
 use crate::board::{Board as _, BootCause, Power, Slept, Wake};
 
 /// Below this there is nothing at the pin, millivolts.
@@ -45,13 +47,9 @@ fn slept(cause: BootCause) -> Option<Slept> {
     if !matches!(cause, BootCause::Timer | BootCause::Motion) {
         return None;
     }
-    let past_ms = rtc_ms().checked_sub(bedtime.rtc_ms)?;
+    let past_ms = sleep::ms_between(bedtime.ticks, clock::ticks()?, clock::period())?;
     let unix_ms = bedtime.unix_ms.checked_add(past_ms)?;
     Some(Slept { unix_ms, left_ms: bedtime.ms.saturating_sub(past_ms) })
-}
-
-fn rtc_ms() -> u64 {
-    super::watchdog().time_since_power_up().as_millis()
 }
 
 fn cause() -> BootCause {
@@ -150,7 +148,9 @@ impl Power for Supply {
         }
         let left = ms.saturating_sub(began.elapsed().as_millis()).max(1);
         let unix_ms = unix_ms + began.elapsed().as_millis();
-        retained::keep(retained::Bedtime { unix_ms, rtc_ms: rtc_ms(), ms: left });
+        if let Some(ticks) = clock::ticks() {
+            retained::keep(retained::Bedtime { unix_ms, ticks, ms: left });
+        }
         self.motion.listen(Event::HighLevel);
         if self.motion.apply_wakeup_config(&WakeupConfig::default().with_low_power_path(true)).is_ok() {
             Esp::feed();

@@ -26,8 +26,8 @@ static mut NOTE: [u32; 2] = [0; 2];
 pub(super) struct Bedtime {
     /// What the time was, milliseconds since 1970.
     pub(super) unix_ms: u64,
-    /// What the RTC's timer showed, milliseconds since power came.
-    pub(super) rtc_ms: u64,
+    /// What the RTC's timer showed, in its ticks.
+    pub(super) ticks: u64,
     /// How long the sleep was meant to last, milliseconds.
     pub(super) ms: u64,
 }
@@ -37,24 +37,24 @@ static mut BEDTIME: [u64; 4] = [0; 4];
 
 /// Keeps a bedtime for the next start.
 pub(super) fn keep(bedtime: Bedtime) {
-    let Bedtime { unix_ms, rtc_ms, ms } = bedtime;
+    let Bedtime { unix_ms, ticks, ms } = bedtime;
     // SAFETY: memory that this module alone uses, on one core, and the sleep follows.
-    unsafe { (&raw mut BEDTIME).write_volatile([unix_ms, rtc_ms, ms, check(unix_ms, rtc_ms, ms)]) }
+    unsafe { (&raw mut BEDTIME).write_volatile([unix_ms, ticks, ms, check(unix_ms, ticks, ms)]) }
 }
 
 /// Takes the bedtime of the last run.
 pub(super) fn bedtime() -> Option<Bedtime> {
     // SAFETY: as above; any bytes are valid words.
-    let [unix_ms, rtc_ms, ms, checked] = unsafe {
+    let [unix_ms, ticks, ms, checked] = unsafe {
         let words = (&raw const BEDTIME).read_volatile();
         (&raw mut BEDTIME).write_volatile([0; 4]);
         words
     };
-    (checked == check(unix_ms, rtc_ms, ms)).then_some(Bedtime { unix_ms, rtc_ms, ms })
+    (checked == check(unix_ms, ticks, ms)).then_some(Bedtime { unix_ms, ticks, ms })
 }
 
-fn check(unix_ms: u64, rtc_ms: u64, ms: u64) -> u64 {
-    !(unix_ms ^ rtc_ms.rotate_left(21) ^ ms.rotate_left(42) ^ u64::from(KEY))
+fn check(unix_ms: u64, ticks: u64, ms: u64) -> u64 {
+    !(unix_ms ^ ticks.rotate_left(21) ^ ms.rotate_left(42) ^ u64::from(KEY))
 }
 
 /// Leaves a note for the next start.

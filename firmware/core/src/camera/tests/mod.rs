@@ -351,6 +351,17 @@ fn final_refusals_are_told_and_nothing_is_dropped() {
         assert_eq!(stored(bench.upload()), ulid);
         assert!(bench.is_stored(ulid, size));
     }
+    // While the other cannot be asked it is one opinion, and the caller hears that it is.
+    for other in [Mode::Refuse, Mode::CutAnswer] {
+        let mut bench = Bench::new(&[Mode::Up, other]);
+        bench.shelf.add(SMALL);
+        bench.script(problem(413, ProblemKind::TooLarge));
+        let refused = Error::Refused { status: 413, kind: ProblemKind::TooLarge };
+        assert_eq!(bench.upload(), Err(UploadError::Call(refused)));
+        assert!(refused.is_final() && refused.is_unwanted());
+    }
+    let busy = Error::Refused { status: 503, kind: ProblemKind::Copies };
+    assert!(!busy.is_final() && !busy.is_unwanted());
     // A word that is not known, or a proxy's page, may change.
     let mut bench = Bench::new(&[Mode::Up]);
     bench.shelf.add(SMALL);
