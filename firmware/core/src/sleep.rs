@@ -19,7 +19,7 @@ pub fn ticks(us: u64, period: u32) -> Option<u64> {
 /// Milliseconds between two readings in ticks, by the period of now; `None` when the clock began anew between them.
 #[must_use]
 pub fn ms_between(then: u64, now: u64, period: u32) -> Option<u64> {
-    let us = u128::from(now.checked_sub(then)?) * u128::from(period) >> FRACTION;
+    let us = (u128::from(now.checked_sub(then)?) * u128::from(period)) >> FRACTION;
     u64::try_from(us / 1000).ok()
 }
 
@@ -29,7 +29,7 @@ mod tests {
 
     /// As esp-hal converts.
     fn us(ticks: u64, period: u32) -> u64 {
-        (u128::from(ticks) * u128::from(period) >> FRACTION) as u64
+        ((u128::from(ticks) * u128::from(period)) >> FRACTION) as u64
     }
 
     #[test]
