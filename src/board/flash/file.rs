@@ -89,16 +89,17 @@ impl FlashFile {
                 let mut name = self.path.clone().into_os_string();
                 name.push(".new");
                 let new = PathBuf::from(name);
-                let make = || {
-                    let mut file = private().read(true).truncate(true).open(&new)?;
-                    std::io::copy(&mut std::io::repeat(0xff).take(BANK_BYTES.into()), &mut file)?;
-                    if std::fs::metadata(&self.path).is_ok_and(|there| there.len() > 0) {
-                        return Err(std::io::Error::other("another program has made it meanwhile"));
-                    }
-                    std::fs::rename(&new, &self.path)?;
-                    Ok(file)
-                };
-                locked(make().map_err(|error| self.failed(error))?, &self.path)?
+                let failed = |error| self.failed(error);
+                let mut file = private().read(true).truncate(true).open(&new).map_err(failed)?;
+                std::io::copy(&mut std::io::repeat(0xff).take(BANK_BYTES.into()), &mut file).map_err(failed)?;
+                let file = locked(file, &self.path)?;
+                if std::fs::metadata(&self.path).is_ok_and(|there| there.len() > 0) {
+                    let there = OpenOptions::new().read(true).write(true).open(&self.path).map_err(failed)?;
+                    locked(there, &self.path)?;
+                    return Err(failed(std::io::Error::other("another program has made it meanwhile")));
+                }
+                std::fs::rename(&new, &self.path).map_err(failed)?;
+                file
             }
         };
         Ok(self.file.insert(file))
