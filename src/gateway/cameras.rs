@@ -120,11 +120,12 @@ impl Gateway {
     async fn report(&self, id: &str, request: Request, limit: usize) -> Result<(CameraId, Vec<u8>), Refusal> {
         let id = in_path(id)?;
         let (parts, content) = request.into_parts();
-        body::declared(&parts.headers, limit)?;
+        // Who asks comes first: what a body may be is told to cameras only.
         let camera = self.camera(&parts).await?;
         if camera != id {
             return Err(Refusal::new(StatusCode::FORBIDDEN, ProblemKind::Signature, "another camera signed this"));
         }
+        body::declared(&parts.headers, limit)?;
         let held = body::read(&parts.headers, content, limit, &self.memory, self.settings.body_timeout).await?;
         body::check_digest(&parts.headers, &held.bytes)?;
         Ok((camera, body::decoded(&parts.headers, &held.bytes, limit)?.into_owned()))
