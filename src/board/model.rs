@@ -66,6 +66,18 @@ impl Board {
         }
     }
 
+    /// The number of its chip in the headers of images (esp-idf, `esp_chip_id_t`). The emulated board has one that no chip
+    /// has, so that no chip's loader takes its images.
+    #[must_use]
+    pub fn chip_id(self) -> u16 {
+        match self {
+            Self::Esp32C3 => 5,
+            Self::Esp32S3 => 9,
+            Self::Esp32C6 => 13,
+            Self::QemuVirt => wildcam_core::image::CHIP_QEMU_VIRT,
+        }
+    }
+
     /// The least flash that such a board has, in bytes.
     #[must_use]
     pub fn flash_bytes(self) -> u32 {

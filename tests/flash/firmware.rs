@@ -1,10 +1,7 @@
 //! Firmware as `wildcam build` writes it, made of noise. tests/flash and the bench share it.
 
 use sha2::{Digest as _, Sha256};
-use wildcam::{
-    board::{Board, flash::chip_id},
-    clock::Random,
-};
+use wildcam::{board::Board, clock::Random};
 
 /// An image in Espressif's form with one segment.
 fn image(chip: u16, data: &[u8]) -> Vec<u8> {
@@ -34,7 +31,7 @@ pub fn app_image(board: Board, seed: u64) -> Vec<u8> {
     data[144..176].copy_from_slice(&Sha256::digest(&noise));
     data.extend_from_slice(&noise);
     data.extend(std::iter::repeat_n(b"wildlife camera ", 10_000).flatten());
-    image(chip_id(board), &data)
+    image(board.chip_id(), &data)
 }
 
 /// A whole flash from its start to the end of slot A's app.
@@ -47,12 +44,12 @@ pub fn full_image(board: Board, seed: u64) -> Vec<u8> {
     let mut code = vec![0; 20_000];
     Random::seeded(99).fill(&mut code);
     if board != Board::QemuVirt {
-        put(layout.bootloader.offset, &image(chip_id(board), &code));
+        put(layout.bootloader.offset, &image(board.chip_id(), &code));
     }
     let mut table = vec![0xff; 4096];
     table[..4].copy_from_slice(&[0xaa, 0x50, 1, 0]);
     put(layout.table.offset, &table);
-    put(layout.launcher.offset, &image(chip_id(board), &code[..15_000]));
+    put(layout.launcher.offset, &image(board.chip_id(), &code[..15_000]));
     bytes.extend(app_image(board, seed));
     bytes
 }

@@ -9,7 +9,7 @@ use embassy_futures::{
 use embassy_time::Instant;
 use sha2::{Digest as _, Sha256};
 use wildcam_core::{
-    queue::{self, Header, ItemId},
+    queue::{self, Header},
     wire::{EVENT_MAX_BYTES, Event, Image, Priority, Sha256Hex, Ulid, clipped, json},
 };
 
@@ -113,20 +113,12 @@ async fn take<E: PictureSource>(
     let bytes = eye.capture().await.map_err(Error::Eye)?;
     let taken_at_ms = state.unix_ms();
     let seen = infer::look().await;
-    let mut chunk = [0; CHUNK];
     let mut hasher = Sha256::new();
-    eye.rewind().map_err(Error::Eye)?;
-    let mut left = bytes as usize;
-    while left > 0 {
-        let room = left.min(CHUNK);
-        let n = eye.read(&mut chunk[..room]).await.map_err(Error::Eye)?;
-        if n == 0 || n > room {
-            return Err(Error::Length);
-        }
-        hasher.update(&chunk[..n]);
-        left -= n;
-        yield_now().await;
-    }
+    read_through(eye, bytes, |piece| {
+        hasher.update(piece);
+        Ok(())
+    })
+    .await?;
     let sha256: [u8; 32] = hasher.finalize().into();
     let ulid = Ulid::new(taken_at_ms, random.u128());
     let (trigger, priority) = match wake {
@@ -149,18 +141,23 @@ async fn take<E: PictureSource>(
     };
     let mut metadata = [0; EVENT_MAX_BYTES];
     let length = json::to_slice(&event, &mut metadata).map_err(|_| Error::Event)?;
-    let header = Header {
-        id: ItemId(ulid.bits()),
-        priority: priority.into(),
-        kind: 0,
-        species: 0,
-        taken_at_ms,
-        body_bytes: bytes,
-        sha256,
-    };
-    eye.rewind().map_err(Error::Eye)?;
+    let header = Header::of(&event);
     let mut queue = state.queue.lock().await;
     let mut writer = queue.begin(&header, &metadata[..length]).map_err(Error::Queue)?;
+    read_through(eye, bytes, |piece| writer.write(piece).map_err(Error::Queue)).await?;
+    writer.commit().map_err(Error::Queue)?;
+    let event_sha256 = Sha256::digest(&metadata[..length]).into();
+    Ok(Taken { ulid, image_sha256: sha256, event_sha256, bytes })
+}
+
+/// Reads the picture from its first byte to its last, and gives each piece to `take`.
+async fn read_through<E: PictureSource, F>(
+    eye: &mut E,
+    bytes: u32,
+    mut take: impl FnMut(&[u8]) -> Result<(), Error<E::Error, F>>,
+) -> Result<(), Error<E::Error, F>> {
+    eye.rewind().map_err(Error::Eye)?;
+    let mut chunk = [0; CHUNK];
     let mut left = bytes as usize;
     while left > 0 {
         let room = left.min(CHUNK);
@@ -168,15 +165,13 @@ async fn take<E: PictureSource>(
         if n == 0 || n > room {
             return Err(Error::Length);
         }
-        writer.write(&chunk[..n]).map_err(Error::Queue)?;
+        take(&chunk[..n])?;
         left -= n;
         // An erase holds everything up, and a large picture is many of them: others must have their turn between them,
         // the watchdog's feeder above all.
         yield_now().await;
     }
-    writer.commit().map_err(Error::Queue)?;
-    let event_sha256 = Sha256::digest(&metadata[..length]).into();
-    Ok(Taken { ulid, image_sha256: sha256, event_sha256, bytes })
+    Ok(())
 }
 
 /// Bytes as hexadecimal text.

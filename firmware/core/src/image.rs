@@ -84,7 +84,7 @@ pub struct Segment {
 pub struct Description {
     version: [u8; 32],
     project: [u8; 32],
-    /// The build id: SHA-256 over the sources and the settings that it was built from (`app_elf_sha256`).
+    /// The build id: the SHA-256 of the ELF file that it was made from (`app_elf_sha256`).
     pub build_id: [u8; 32],
 }
 
@@ -94,7 +94,10 @@ fn text(field: &[u8; 32]) -> &str {
 }
 
 impl Description {
-    fn parse(bytes: &[u8; DESCRIPTION_BYTES]) -> Option<Self> {
+    /// Reads the `esp_app_desc_t` that `bytes` begin with, if they do.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; DESCRIPTION_BYTES] = bytes.first_chunk()?;
         let field = |at: usize| bytes[at..].first_chunk::<32>().copied();
         if bytes.first_chunk().copied().map(u32::from_le_bytes) != Some(DESCRIPTION_MAGIC) {
             return None;
@@ -215,7 +218,7 @@ pub fn verify<F: ReadNorFlash>(flash: &mut F, region: Region) -> Result<Image, E
             reader.hasher.update(&*part);
             checksum = part.iter().fold(checksum, |sum, byte| sum ^ byte);
             if place == 0 && left == bytes as usize {
-                description = part.first_chunk().and_then(Description::parse);
+                description = Description::parse(part);
             }
             left -= now;
         }

@@ -407,47 +407,14 @@ impl<F: NorFlash> Settings<F> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "powercut"))]
 mod tests {
     use std::vec::Vec;
 
-    use embedded_storage::nor_flash::{ErrorType, ReadNorFlash};
-
     use super::*;
+    use crate::flash::powercut::PowerCutFlash;
 
-    struct Memory(Vec<u8>);
-
-    impl ErrorType for Memory {
-        type Error = NorFlashErrorKind;
-    }
-
-    impl ReadNorFlash for Memory {
-        const READ_SIZE: usize = 4;
-
-        fn read(&mut self, offset: u32, out: &mut [u8]) -> Result<(), NorFlashErrorKind> {
-            out.copy_from_slice(&self.0[offset as usize..][..out.len()]);
-            Ok(())
-        }
-
-        fn capacity(&self) -> usize {
-            self.0.len()
-        }
-    }
-
-    impl NorFlash for Memory {
-        const WRITE_SIZE: usize = 4;
-        const ERASE_SIZE: usize = 4096;
-
-        fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
-            self.0[from as usize..to as usize].fill(0xFF);
-            Ok(())
-        }
-
-        fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-            self.0[offset as usize..][..bytes.len()].copy_from_slice(bytes);
-            Ok(())
-        }
-    }
+    type Memory = PowerCutFlash<4, 4096>;
 
     /// The numbers as a build wrote them that knows fewer of them, or more.
     fn of_another_build(payload: &[u8]) -> Memory {
@@ -459,8 +426,9 @@ mod tests {
         crc.update(payload);
         record.extend(crc.finish().to_le_bytes());
         record.extend(payload);
-        record.resize(SECTORS * 4096, 0xFF);
-        Memory(record)
+        let mut flash = Memory::new(SECTORS);
+        flash.write(0, &record).expect("a fresh flash takes a record");
+        flash
     }
 
     #[test]

@@ -9,14 +9,11 @@ use sha2::{Digest as _, Sha256};
 use wildcam_core::layout::{Layout, PAGE_BYTES, Region, SECTOR_BYTES};
 
 use super::Error;
-use crate::board::Board;
+use crate::board::{Board, image::Descriptor, provision};
 
 const MAGIC: u8 = 0xe9;
 const HEADER_BYTES: usize = 24;
 const SEGMENT_HEADER_BYTES: usize = 8;
-const DESCRIPTION_MAGIC: u32 = 0xabcd_5432;
-/// From the start of an image: the two headers, then the fields of `esp_app_desc_t`.
-const DESCRIPTION_AT: usize = HEADER_BYTES + SEGMENT_HEADER_BYTES;
 const TABLE_AT: usize = 0x8000;
 const TABLE_MAGIC: [u8; 2] = [0xaa, 0x50];
 /// Where the first app of ESP-IDF and Arduino lies when their tables say nothing else.
@@ -83,17 +80,6 @@ struct App {
     build_id: String,
 }
 
-/// The number in image headers of the chip on a board of ours.
-#[must_use]
-pub fn chip_id(board: Board) -> u16 {
-    match board {
-        Board::Esp32C3 => 5,
-        Board::Esp32S3 => 9,
-        Board::Esp32C6 => 13,
-        Board::QemuVirt => 0xffff,
-    }
-}
-
 /// The name of the chip with a number, where it is known.
 #[must_use]
 pub fn chip_name(id: u16) -> String {
@@ -108,7 +94,8 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// The length of the image at the start of `bytes`, when it is whole: every segment there, checksum and hash right.
+/// The length of the image at the start of `bytes`, when it is whole: every segment there, checksum and hash right. It may be
+/// one that the camera's own reader (`wildcam_core::image`) refuses: without a hash, or with more segments.
 fn whole_image(bytes: &[u8]) -> Result<usize, &'static str> {
     if bytes.first() != Some(&MAGIC) || bytes.len() < HEADER_BYTES {
         return Err("it does not begin as an image of an ESP chip does");
@@ -138,20 +125,13 @@ fn whole_image(bytes: &[u8]) -> Result<usize, &'static str> {
     Ok(at)
 }
 
-fn text(bytes: &[u8], at: usize) -> String {
-    let field: Vec<u8> = bytes.iter().skip(at).take(32).take_while(|byte| **byte != 0).copied().collect();
-    String::from_utf8_lossy(&field).chars().filter(|letter| !letter.is_control()).collect()
-}
-
 fn app(bytes: &[u8]) -> Result<App, &'static str> {
     whole_image(bytes)?;
     let chip_id = u16::from_le_bytes([bytes[12], bytes[13]]);
-    if word(bytes, DESCRIPTION_AT) != Some(DESCRIPTION_MAGIC) {
-        return Ok(App { chip_id, version: String::new(), build_id: String::new() });
-    }
-    let hash = bytes.get(DESCRIPTION_AT + 144..DESCRIPTION_AT + 176).ok_or("its description is cut off")?;
-    let build_id = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(App { chip_id, version: text(bytes, DESCRIPTION_AT + 16), build_id })
+    Ok(match Descriptor::of_image(bytes) {
+        Some(said) => App { chip_id, version: said.version, build_id: provision::hexadecimal(&said.build_id) },
+        None => App { chip_id, version: String::new(), build_id: String::new() },
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Error> {
@@ -163,7 +143,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    provision::hexadecimal(&Sha256::digest(bytes))
 }
 
 impl Firmware {
@@ -188,7 +168,7 @@ impl Firmware {
             || bytes.first() == Some(&0xff) && bytes.get(slot) == Some(&MAGIC);
         let app_bytes = if full { &bytes[slot..] } else { bytes };
         let app = app(app_bytes).map_err(refused)?;
-        let board = Board::ALL.into_iter().find(|board| chip_id(*board) == app.chip_id);
+        let board = Board::ALL.into_iter().find(|board| board.chip_id() == app.chip_id);
         let board = board.ok_or_else(|| refused(&format!("it is for {}", chip_name(app.chip_id))))?;
         if app.build_id.is_empty() {
             return Err(refused(
@@ -283,7 +263,7 @@ mod tests {
     /// An app image for a chip, with a description and a hash.
     fn image(chip: u16, content: &[u8]) -> Vec<u8> {
         let mut data = vec![0; 256];
-        data[..4].copy_from_slice(&DESCRIPTION_MAGIC.to_le_bytes());
+        data[..4].copy_from_slice(&0xabcd_5432_u32.to_le_bytes());
         data[16..21].copy_from_slice(b"1.2.3");
         data[144..176].fill(0xab);
         data.extend_from_slice(content);

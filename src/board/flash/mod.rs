@@ -26,7 +26,7 @@ pub use device::{Description, Device, Link, Place, connect};
 pub use error::Error;
 pub(crate) use file::private;
 pub use file::{BANK_BYTES, FlashFile};
-pub use image::{Firmware, Part, chip_id, chip_name};
+pub use image::{Firmware, Part, chip_name};
 pub use plan::{BoardPlan, Job, PartPlan};
 pub use record::{Record, Unfinished, unfinished};
 pub use run::{Event, Flashed, Options, run};

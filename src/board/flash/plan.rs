@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use wildcam_core::layout::Layout;
 
 use super::{
-    Error, Firmware, Found, Part, chip_id, chip_name, md5,
+    Error, Firmware, Found, Part, chip_name, md5,
     record::{self, Unfinished},
 };
 use crate::board::provision::Provision;
@@ -94,11 +94,10 @@ impl Job {
             None => description.chip == chip_name(self.firmware.chip_id),
         };
         if !right {
-            let wanted = self.firmware.board.map_or(self.firmware.chip_id, chip_id);
             return Err(Error::WrongChip {
                 board: description.name(),
                 port: description.port.clone(),
-                wanted: chip_name(wanted),
+                wanted: chip_name(self.firmware.chip_id),
             });
         }
         let needed = self.firmware.board.map_or(0, crate::board::Board::flash_bytes);

@@ -132,7 +132,7 @@ impl<'a> Writer<'a> {
         let mut bytes = vec![MAGIC, 0, MODE_DIO, size_code(board.flash_bytes()) << 4 | chip.frequency];
         bytes.extend(entry.to_le_bytes());
         bytes.extend([NO_PIN, 0, 0, 0]);
-        bytes.extend(chip.id.to_le_bytes());
+        bytes.extend(board.chip_id().to_le_bytes());
         // No least revision of the chip, in the old form and in the new; no highest; four reserved bytes.
         bytes.extend([0, 0, 0, 0xFF, 0xFF, 0, 0, 0, 0]);
         // A SHA-256 follows the image.

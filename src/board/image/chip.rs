@@ -9,8 +9,6 @@ use crate::board::Board;
 /// A chip, as far as images concern it.
 #[derive(Debug, Clone)]
 pub(super) struct Chip {
-    /// Its number in the header (esp-idf, `esp_chip_id_t`).
-    pub(super) id: u16,
     /// The addresses at which flash is mapped (the chip's Technical Reference Manual, "System and Memory").
     pub(super) mapped: Vec<Range<u32>>,
     /// How the header says that the flash runs at 80 MHz.
@@ -24,13 +22,10 @@ impl Chip {
         // Of the esp32c6, code and data share one range.
         let both = 0x4200_0000..0x4300_0000;
         match board {
-            Board::Esp32C3 => Self { id: 5, mapped: vec![data, code], frequency: 0xF },
-            Board::Esp32C6 => Self { id: 13, mapped: Vec::from([both]), frequency: 0x0 },
-            Board::Esp32S3 => {
-                Self { id: 9, mapped: vec![0x3C00_0000..0x3E00_0000, 0x4200_0000..0x4400_0000], frequency: 0xF }
-            }
-            // A number that no chip has, so that no chip's loader takes it.
-            Board::QemuVirt => Self { id: 0xFFFF, mapped: Vec::new(), frequency: 0x0 },
+            Board::Esp32C3 => Self { mapped: vec![data, code], frequency: 0xF },
+            Board::Esp32C6 => Self { mapped: Vec::from([both]), frequency: 0x0 },
+            Board::Esp32S3 => Self { mapped: vec![0x3C00_0000..0x3E00_0000, 0x4200_0000..0x4400_0000], frequency: 0xF },
+            Board::QemuVirt => Self { mapped: Vec::new(), frequency: 0x0 },
         }
     }
 

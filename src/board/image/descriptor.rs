@@ -1,14 +1,13 @@
 //! The application descriptor: what an image says of itself (esp-idf, `esp_app_desc_t`).
 
+use wildcam_core::image::{DESCRIPTION_BYTES, Description};
+
 /// Its first four bytes.
 pub(super) const MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
 
 /// Its length.
-pub(super) const BYTES: usize = 256;
+pub(super) const BYTES: usize = DESCRIPTION_BYTES;
 
-const VERSION: usize = 16;
-const PROJECT: usize = 48;
-const NAME_BYTES: usize = 32;
 const ELF_HASH: usize = 144;
 
 /// What the descriptor of an image says.
@@ -26,14 +25,10 @@ impl Descriptor {
     /// Reads the descriptor that `bytes` begin with.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let bytes = bytes.get(..BYTES).filter(|bytes| bytes.starts_with(&MAGIC))?;
-        let text = |at: usize| {
-            let field = bytes.get(at..at + NAME_BYTES).unwrap_or_default();
-            let end = field.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);
-            String::from_utf8_lossy(&field[..end]).into_owned()
-        };
-        let build_id = bytes.get(ELF_HASH..ELF_HASH + 32)?.try_into().ok()?;
-        Some(Self { version: text(VERSION), project: text(PROJECT), build_id })
+        let said = Description::parse(bytes)?;
+        // It may be an image of anybody, and is shown in a terminal.
+        let text = |field: &str| field.chars().filter(|letter| !letter.is_control()).collect();
+        Some(Self { version: text(said.version()), project: text(said.project()), build_id: said.build_id })
     }
 
     /// Reads the descriptor of an application image: it lies behind the two headers.

@@ -216,15 +216,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
         };
         let mut metadata = [0; EVENT_MAX_BYTES];
         let Ok(length) = json::to_slice(&event, &mut metadata) else { return true };
-        let header = Header {
-            id: ItemId(ulid.bits()),
-            priority: priority.into(),
-            kind: 0,
-            species: 0,
-            taken_at_ms,
-            body_bytes: bytes,
-            sha256,
-        };
+        let header = Header::of(&event);
         match self.queue.put(&header, &metadata[..length], &image) {
             Ok(()) => {
                 (self.note)(Observation::Queued {

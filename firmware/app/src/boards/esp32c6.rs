@@ -12,18 +12,12 @@
 
 use embassy_executor::Spawner;
 use esp_hal::{
-    gpio::{Input, InputConfig, Level, Output, OutputConfig, Pull},
-    i2c::master::{Config as I2cConfig, I2c},
+    gpio::{Input, InputConfig, Pull},
     peripherals::{GPIO0, GPIO1},
-    spi::{
-        Mode,
-        master::{Config as SpiConfig, Spi},
-    },
-    time::Rate,
 };
 use esp_radio::wifi::Interface;
 
-use super::esp::{self, Entropy, Flash, SpiEye, Station, Supply};
+use super::esp::{self, Entropy, Flash, SpiEye, Station, Supply, Wires};
 use crate::board::Parts;
 
 pub(super) const NAME: &str = "esp32c6";
@@ -42,20 +36,21 @@ async fn main(spawner: Spawner) -> ! {
     let pins = esp::init();
     esp::start(pins.TIMG0, pins.FROM_CPU_INTR0);
 
-    let spi = SpiConfig::default().with_frequency(Rate::from_mhz(8)).with_mode(Mode::_0);
-    let spi = Spi::new(pins.SPI2, spi).expect("8 MHz is a rate of the SPI");
-    let spi = spi.with_sck(pins.GPIO19).with_mosi(pins.GPIO18).with_miso(pins.GPIO20);
-    let select = Output::new(pins.GPIO21, Level::High, OutputConfig::default());
-    let control = I2cConfig::default().with_frequency(Rate::from_khz(100));
-    let control = I2c::new(pins.I2C0, control).expect("100 kHz is a rate of the I2C");
-    let control = control.with_sda(pins.GPIO22).with_scl(pins.GPIO23);
+    let wires = Wires {
+        clock: pins.GPIO19.into(),
+        to_camera: pins.GPIO18.into(),
+        from_camera: pins.GPIO20.into(),
+        select: pins.GPIO21.into(),
+        data: pins.GPIO22.into(),
+        control_clock: pins.GPIO23.into(),
+    };
     let motion = Input::new(pins.GPIO2, InputConfig::default().with_pull(Pull::Down));
 
     let parts = Parts {
         flash: Flash::new(pins.FLASH),
         network: Interface::station(),
         radio: Station::new(pins.WIFI),
-        eye: SpiEye::new(spi, select, control),
+        eye: SpiEye::new(pins.SPI2, pins.I2C0, wires),
         entropy: Entropy::new(pins.RNG),
         power: Supply::new(pins.ADC1, pins.GPIO0, pins.GPIO1, motion, pins.LPWR),
         sealing_key: esp::sealing_key(pins.HMAC),

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use crate::wire::Event;
+
 /// The most bytes of metadata one item can have.
 pub const MAX_METADATA: usize = 1024;
 
@@ -89,6 +91,22 @@ pub struct Header {
     pub body_bytes: u32,
     /// SHA-256 of the body.
     pub sha256: [u8; 32],
+}
+
+impl Header {
+    /// That of a detection.
+    #[must_use]
+    pub fn of(event: &Event) -> Self {
+        Self {
+            id: ItemId(event.ulid.bits()),
+            priority: event.priority.into(),
+            kind: 0,
+            species: 0,
+            taken_at_ms: event.taken_at_ms,
+            body_bytes: event.image.bytes,
+            sha256: event.image.sha256.0,
+        }
+    }
 }
 
 /// An item of the queue.

@@ -37,7 +37,7 @@ pub(crate) use power::Supply;
 pub(crate) use radio::Station;
 pub(crate) use seal::sealing_key;
 #[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
-pub(crate) use spi_eye::SpiEye;
+pub(crate) use spi_eye::{SpiEye, Wires};
 
 /// How long the program may go without feeding the watchdog. The launcher armed it with the same time.
 const WATCHDOG: Duration = Duration::from_secs(20);

@@ -2,7 +2,18 @@
 
 use embassy_time::{Duration, Instant, Timer};
 use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
-use esp_hal::{Blocking, delay::Delay, gpio::Output, i2c::master::I2c, spi::master::Spi};
+use esp_hal::{
+    Blocking,
+    delay::Delay,
+    gpio::{AnyPin, Level, Output, OutputConfig},
+    i2c::master::{Config as I2cConfig, I2c},
+    peripherals::{I2C0, SPI2},
+    spi::{
+        Mode,
+        master::{Config as SpiConfig, Spi},
+    },
+    time::Rate,
+};
 use wildcam_core::sensor::{
     ArduCam, Error,
     ov2640::{Quality, Size},
@@ -52,9 +63,32 @@ pub(crate) struct SpiEye {
     state: State,
 }
 
+/// The pins that the camera is wired to.
+pub(crate) struct Wires {
+    /// The clock of SPI.
+    pub(crate) clock: AnyPin<'static>,
+    /// To the camera.
+    pub(crate) to_camera: AnyPin<'static>,
+    /// From the camera.
+    pub(crate) from_camera: AnyPin<'static>,
+    /// Low while the camera is spoken to on SPI.
+    pub(crate) select: AnyPin<'static>,
+    /// The data of the control bus.
+    pub(crate) data: AnyPin<'static>,
+    /// The clock of the control bus.
+    pub(crate) control_clock: AnyPin<'static>,
+}
+
 impl SpiEye {
-    /// The camera on these buses. SPI at 8 MHz in mode 0, I2C at 100 kHz.
-    pub(crate) fn new(spi: Spi<'static, Blocking>, select: Output<'static>, control: Bus) -> Self {
+    /// The camera on these wires: SPI at 8 MHz in mode 0, I2C at 100 kHz.
+    pub(crate) fn new(spi: SPI2<'static>, control: I2C0<'static>, wires: Wires) -> Self {
+        let config = SpiConfig::default().with_frequency(Rate::from_mhz(8)).with_mode(Mode::_0);
+        let spi = Spi::new(spi, config).expect("8 MHz is a rate of the SPI");
+        let spi = spi.with_sck(wires.clock).with_mosi(wires.to_camera).with_miso(wires.from_camera);
+        let select = Output::new(wires.select, Level::High, OutputConfig::default());
+        let config = I2cConfig::default().with_frequency(Rate::from_khz(100));
+        let control = I2c::new(control, config).expect("100 kHz is a rate of the I2C");
+        let control = control.with_sda(wires.data).with_scl(wires.control_clock);
         let device = match ExclusiveDevice::new_no_delay(spi, select) {
             Ok(device) => device,
             Err(never) => match never {},
