@@ -21,6 +21,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::TestDir;
+use wildcam::board::monitor::Symbols;
 
 /// What a test waits for at most. An emulated board is slow, and so is a machine that others use too.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -108,11 +109,28 @@ impl<'f> Lab<'f> {
 
     /// The process of a board's relay, and that of its machine while it runs.
     fn relay(&self, board: &str) -> Pid {
+        self.processes(|name| name == board)[0]
+    }
+
+    fn processes(&self, wanted: impl Fn(&str) -> bool) -> Vec<Pid> {
         let status = self.folder.run(&["lab", "status", "--json"]).expect_code(0);
         let lines = status.json_lines();
         let processes = lines.iter().find_map(|line| line["processes"].as_array()).unwrap();
-        let pid = processes.iter().find(|process| process["name"] == board).unwrap()["pid"].as_i64().unwrap();
-        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+        let wanted = processes.iter().filter(|process| wanted(process["name"].as_str().unwrap()));
+        let pids = wanted.map(|process| i32::try_from(process["pid"].as_i64().unwrap()).unwrap());
+        pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
+    }
+
+    /// Every gateway is silent until so many pictures wait.
+    fn let_wait(&self, pictures: usize) {
+        let gateways = self.processes(|name| name.contains("/gateway"));
+        assert!(!gateways.is_empty(), "the lab has no gateways");
+        gateways.iter().for_each(|pid| kill_process(*pid, Signal::STOP).unwrap());
+        self.until("pictures wait", || {
+            let (kept, stored) = self.pictures();
+            kept.len() >= stored.len() + pictures
+        });
+        gateways.iter().for_each(|pid| kill_process(*pid, Signal::CONT).unwrap());
     }
 
     fn machine(relay: Pid) -> Option<Pid> {
@@ -257,6 +275,27 @@ fn a_board_does_what_it_is_asked_once() {
     lab.down();
 }
 
+#[test]
+fn what_was_seen_is_told_before_the_pictures_that_wait_are_sent() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let lab = Lab::up(&folder, "qemu-virt:1");
+    lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
+    lab.let_wait(6);
+    let (kept, _) = lab.pictures();
+    lab.until("everything is stored", || {
+        let (_, stored) = lab.pictures();
+        kept.keys().all(|ulid| stored.contains(ulid))
+    });
+    let log = lab.log("board-001");
+    let line = log.lines().find(|line| line.contains(" announced ")).unwrap_or_else(|| panic!("nothing told\n{log}"));
+    println!("{line}");
+    let number = |key: &str| line.split(key).nth(1).unwrap().split(' ').next().unwrap().parse::<u32>().unwrap();
+    assert!(number(" announced ") >= 2 && number(" bytes=") * 2 < number(" of="), "{line}");
+    assert!(!log.contains("not announced"), "{log}");
+    lab.down();
+}
+
 /// The parts of the cloud's share of the RAM, by the board's own marks.
 #[test]
 fn the_cloud_part_takes_less_than_100_kb_of_ram() {
@@ -264,7 +303,13 @@ fn the_cloud_part_takes_less_than_100_kb_of_ram() {
     let Some(folder) = project() else { return };
     let lab = Lab::up(&folder, "qemu-virt:1");
     let reports = || lab.log("board-001").matches(" reported via=").count();
-    lab.until("pictures are stored and reports are taken", || lab.pictures().1.len() >= 5 && reports() >= 5);
+    lab.until("the first pictures are stored", || lab.pictures().1.len() >= 2);
+    // A failure, and what is told after it, need the most.
+    lab.let_wait(4);
+    let before = reports();
+    lab.until("events are told and reports are taken", || {
+        lab.log("board-001").contains(" announced ") && reports() >= before + 5
+    });
     let mut parts: BTreeMap<String, u32> = BTreeMap::new();
     for line in lab.log("board-001").lines().filter_map(|line| line.split_once("ram: part=").map(|(_, rest)| rest)) {
         let (part, rest) = line.split_once(" bytes=").unwrap();
@@ -334,6 +379,29 @@ fn an_update_that_hangs_before_its_main_is_rolled_back() {
 #[test]
 fn an_update_that_panics_is_rolled_back() {
     is_rolled_back(&Wrong::Fault("panic"));
+}
+
+#[test]
+fn a_panic_tells_where_it_was() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/firmware/wildcam-qemu-virt.elf");
+    let lab = Lab::up(&folder, "qemu-virt:1");
+    lab.until("the first image is confirmed", || lab.log("board-001").contains("confirmed: this image works"));
+    let relay = lab.relay("board-001");
+    kill_process(relay, Signal::STOP).unwrap();
+    kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+    flash::set_options(&lab.path("boards/board-001.boot"), &[], Some("a:panic"));
+    kill_process(relay, Signal::CONT).unwrap();
+    lab.until("it panics", || lab.log("board-001").contains("wildcam error trace: 0x"));
+    let log = lab.log("board-001");
+    let line = log.lines().find(|line| line.contains("wildcam error trace: ")).unwrap();
+    let frames = Symbols::parse(&fs::read(built).unwrap()).unwrap().frames(line);
+    let told: Vec<String> =
+        frames.iter().map(|frame| format!("{} {}", frame.function, frame.place.as_deref().unwrap_or("?"))).collect();
+    println!("{}", told.join("\n"));
+    assert!(told.iter().any(|frame| frame.contains("firmware") && frame.contains("start.rs:")), "{told:#?}");
+    lab.down();
 }
 
 #[test]

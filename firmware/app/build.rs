@@ -5,14 +5,20 @@ use std::{env, fs, path::Path};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=WILDCAM_VERSION");
-    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
     if env::var("CARGO_FEATURE_QEMU_VIRT").is_ok() {
-        println!("cargo:rerun-if-changed=src/boards/qemu_virt/link.x");
-        let script = Path::new(&out).join("qemu-virt.x");
-        fs::copy("src/boards/qemu_virt/link.x", &script).expect("the linker script can be copied");
-        println!("cargo:rustc-link-arg-bins=-T{}", script.display());
+        script("src/boards/qemu_virt/link.x");
     } else {
         // The script of esp-hal, which its own build script lays where the linker looks.
         println!("cargo:rustc-link-arg-bins=-Tlinkall.x");
+        script("src/boards/esp/trace.x");
     }
+}
+
+/// A script of our own, copied to where it stays while the linker runs.
+fn script(path: &str) {
+    println!("cargo:rerun-if-changed={path}");
+    let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
+    let copy = Path::new(&out).join("board.x");
+    fs::copy(path, &copy).expect("the linker script can be copied");
+    println!("cargo:rustc-link-arg-bins=-T{}", copy.display());
 }

@@ -6,7 +6,7 @@ use core::fmt::{self, Write as _};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::{board::Board, boards::Chosen};
+use crate::{board::Board, boards::Chosen, trace};
 
 struct Console;
 
@@ -57,5 +57,14 @@ pub(crate) fn start() {
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let (file, line) = info.location().map_or(("?", 0), |location| (location.file(), location.line()));
     let _ = write!(Sink, "wildcam error panic: {} at {file}:{line}\r\n", info.message());
+    let calls = trace::calls();
+    if !calls.is_empty() {
+        // `wildcam monitor` tells them as functions and lines.
+        let _ = Sink.write_str("wildcam error trace:");
+        for place in &calls {
+            let _ = write!(Sink, " {place:#010x}");
+        }
+        let _ = Sink.write_str("\r\n");
+    }
     Chosen::reset(true)
 }

@@ -19,6 +19,7 @@ mod random;
 mod start;
 mod state;
 mod tls;
+mod trace;
 mod uplink;
 mod watch;
 mod who;

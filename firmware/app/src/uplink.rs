@@ -5,7 +5,7 @@ use embassy_net::Stack;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use wildcam_core::{
     boot,
-    camera::{Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
+    camera::{Announced, Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
     cose::Action,
     identity::Wifi,
     layout::SECTOR_BYTES,
@@ -68,6 +68,11 @@ impl Outbox for Waiting<'_> {
         }
         self.offered = Some((ulid, item.header.sha256));
         Ok(Some(Item { ulid, event_bytes, image_bytes: item.header.body_bytes, sha256: item.header.sha256 }))
+    }
+
+    async fn after(&mut self, ulid: Ulid, event: &mut [u8]) -> Result<Option<(Ulid, usize)>, Self::Error> {
+        let found = self.state.queue.lock().await.metadata_after(ItemId(ulid.bits()), event)?;
+        Ok(found.map(|(id, bytes)| (Ulid::from_bits(id.0), bytes)))
     }
 
     async fn read(&mut self, ulid: Ulid, offset: u32, out: &mut [u8]) -> Result<usize, Self::Error> {
@@ -240,6 +245,7 @@ async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms:
                 continue;
             }
         }
+        tell(state, camera).await?;
         if !send(state, camera).await? {
             return Ok(());
         }
@@ -365,6 +371,22 @@ async fn obey(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
         }
     }
     Ok(true)
+}
+
+/// Tells what was seen, when several pictures wait. What a gateway does not want to hear now comes with the pictures.
+async fn tell(state: &State, camera: &mut Uplink) -> Result<(), Error> {
+    match camera.announce_waiting(&mut Waiting { state, offered: None }).await {
+        Ok(Announced { events: 0, .. }) => Ok(()),
+        Ok(Announced { events, json_bytes, sent_bytes }) => {
+            log::info!("announced {events} events bytes={sent_bytes} of={json_bytes}");
+            Ok(())
+        }
+        Err(UploadError::Call(error @ (Error::Connect(_) | Error::Exchange(_)))) => Err(error),
+        Err(error) => {
+            log::warn!("not announced: {error:?}");
+            Ok(())
+        }
+    }
 }
 
 /// Sends the next picture; false when nothing waits.

@@ -27,5 +27,6 @@ pub mod sensor;
 pub mod settings;
 pub mod sleep;
 pub mod tls;
+pub mod trace;
 pub mod wire;
 pub mod x509;

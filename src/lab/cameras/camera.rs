@@ -5,7 +5,7 @@ use embedded_storage::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use wildcam_core::{
-    camera::{Camera, Item, Outbox, Outcome, Settings},
+    camera::{Camera, Error, Item, Outbox, Outcome, Settings, UploadError},
     cose::Endpoints,
     link::{Dial, Rng, Timer},
     queue::{self, Filter, Header, ItemId, LOG_SECTORS, Queue},
@@ -113,6 +113,11 @@ impl<F: NorFlash, N: FnMut(Observation)> Outbox for NotingOutbox<'_, F, N> {
             (self.note)(Observation::Attempted { camera: self.id.as_str().to_owned(), ulid: ulid.to_string() });
         }
         Ok(Some(Item { ulid, event_bytes, image_bytes: item.header.body_bytes, sha256: item.header.sha256 }))
+    }
+
+    async fn after(&mut self, ulid: Ulid, event: &mut [u8]) -> Result<Option<(Ulid, usize)>, Self::Error> {
+        let found = self.queue.metadata_after(ItemId(ulid.bits()), event)?;
+        Ok(found.map(|(id, bytes)| (Ulid::from_bits(id.0), bytes)))
     }
 
     async fn read(&mut self, ulid: Ulid, offset: u32, out: &mut [u8]) -> Result<usize, Self::Error> {
@@ -263,6 +268,15 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
         let started_ms = self.now_ms();
         let mut outbox =
             NotingOutbox { queue: &mut self.queue, id: &self.plan.id, note: &mut self.note, offered: None };
+        // Events first, when several pictures wait. One that a gateway refuses comes with its picture.
+        match self.camera.announce_waiting(&mut outbox).await {
+            Err(UploadError::Outbox(queue::Error::Flash(_))) => return Sent::FlashFailed,
+            Err(UploadError::Call(error @ (Error::Connect(_) | Error::Exchange(_)))) => {
+                tracing::debug!(camera = %self.plan.id, %error, "the events were not announced");
+                return Sent::Failed;
+            }
+            Ok(_) | Err(_) => {}
+        }
         let outcome = self.camera.upload_next(&mut outbox).await;
         match outcome {
             Ok(Outcome::Empty) => Sent::Nothing,
@@ -287,7 +301,7 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
                 self.set_aside(ulid)
             }
             Ok(Outcome::Damaged { ulid }) => self.set_aside(ulid),
-            Err(wildcam_core::camera::UploadError::Outbox(queue::Error::Flash(_))) => Sent::FlashFailed,
+            Err(UploadError::Outbox(queue::Error::Flash(_))) => Sent::FlashFailed,
             Err(error) => {
                 tracing::debug!(camera = %self.plan.id, ?error, "the picture did not go through");
                 Sent::Failed

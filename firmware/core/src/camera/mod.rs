@@ -21,7 +21,7 @@ use core::fmt;
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-pub use announce::{BATCH_MAX_BYTES, BATCH_MAX_EVENTS, Batch};
+pub use announce::{Announced, BATCH_MAX_BYTES, BATCH_MAX_EVENTS};
 pub use command::Command;
 pub use desired::{Desired, Enrolled};
 pub use outbox::{Item, Outbox};
@@ -31,7 +31,7 @@ use crate::{
     cose::Endpoints,
     http,
     link::{ConnectError, Dial, Link, Rng, Timer, UpdateError},
-    wire::{CameraId, ProblemKind, Text},
+    wire::{CameraId, ProblemKind, Text, Ulid},
 };
 
 /// Bytes for the head of a request, a chunk of a body, or a whole answer.
@@ -162,6 +162,8 @@ pub struct Camera<D: Dial, T, R, const RACERS: usize = 2> {
     counter: u64,
     open: Option<Open<D::Connection>>,
     desired_tag: Text<80>,
+    /// The last detection that was told of before its picture was sent.
+    announced: Ulid,
     counts: Counts,
     buffer: [u8; BUFFER_BYTES],
 }
@@ -180,6 +182,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
             counter: u64::from(settings.boot_count) << 32,
             open: None,
             desired_tag: Text::new(),
+            announced: Ulid::from_bits(0),
             counts: Counts::default(),
             buffer: [0; BUFFER_BYTES],
         };

@@ -35,6 +35,13 @@ pub trait Outbox {
     /// When the storage fails or the event is larger than `event`.
     async fn peek(&mut self, event: &mut [u8]) -> Result<Option<Item>, Self::Error>;
 
+    /// The first detection whose ULID is above `ulid`, with its event's JSON written to the start of `event`: which it is,
+    /// and how many bytes; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the storage fails or the event is larger than `event`.
+    async fn after(&mut self, ulid: Ulid, event: &mut [u8]) -> Result<Option<(Ulid, usize)>, Self::Error>;
+
     /// Reads bytes of an image from `offset` on, at least one unless the end is reached.
     ///
     /// # Errors

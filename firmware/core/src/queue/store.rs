@@ -213,6 +213,26 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
         Ok(length)
     }
 
+    /// The first item whose id is above `id`, with its metadata read into `buffer`: which it is, and the length of its
+    /// metadata. What is damaged is passed over, as by [`Queue::next`].
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`], [`Error::Flash`], [`Error::Exhausted`].
+    pub fn metadata_after(
+        &mut self,
+        mut id: ItemId,
+        buffer: &mut [u8],
+    ) -> Result<Option<(ItemId, usize)>, Error<F::Error>> {
+        loop {
+            let later = self.index.iter().map(|entry| entry.id).filter(|other| *other > id);
+            let Some(next) = later.min() else { return Ok(None) };
+            match self.read_metadata(next, buffer) {
+                Err(Error::Damaged | Error::NotFound) => id = next,
+                other => return other.map(|length| Some((next, length))),
+            }
+        }
+    }
+
     /// Reads the body of an item from `offset` on into `buffer`, and returns how many bytes that are: fewer than
     /// the buffer holds only at the end of the body.
     ///

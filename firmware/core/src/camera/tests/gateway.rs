@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     format,
+    io::Read as _,
     rc::Rc,
     string::{String, ToString},
     vec,
@@ -12,6 +13,7 @@ use std::{
 
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey};
+use flate2::read::ZlibDecoder;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -48,6 +50,8 @@ pub(super) struct Cloud {
     pub(super) stored: RefCell<BTreeMap<String, Detection>>,
     pub(super) registered: RefCell<Option<String>>,
     pub(super) statuses: Cell<u32>,
+    /// The batches of events that were told of.
+    pub(super) announced: RefCell<Vec<Vec<Ulid>>>,
     pub(super) desired: RefCell<Option<Vec<u8>>>,
     pub(super) command: RefCell<Option<Vec<u8>>>,
     /// Answers to give instead of serving, in order; `None` serves.
@@ -74,6 +78,7 @@ impl Cloud {
             stored: RefCell::default(),
             registered: RefCell::default(),
             statuses: Cell::default(),
+            announced: RefCell::default(),
             desired: RefCell::default(),
             command: RefCell::default(),
             script: RefCell::default(),
@@ -148,6 +153,16 @@ impl Cloud {
                 None => problem(404, ProblemKind::NotFound),
                 Some(document) => (200, vec![], document.clone()),
             },
+            ("POST", "/api/cameras/cam-1/events") => {
+                let mut json = Vec::new();
+                match seen.header("content-encoding") {
+                    Some("deflate") => drop(ZlibDecoder::new(&seen.body[..]).read_to_end(&mut json).unwrap()),
+                    other => assert_eq!(other, None),
+                }
+                let events: Vec<Event> = serde_json::from_slice(&json).unwrap();
+                self.announced.borrow_mut().push(events.into_iter().map(|event| event.ulid).collect());
+                (204, vec![], vec![])
+            }
             ("POST", "/api/detections") => self.detection(seen),
             ("PUT", target) => {
                 let ulid = target.strip_prefix("/api/detections/").unwrap().strip_suffix("/image").unwrap();
@@ -285,6 +300,13 @@ impl Outbox for Shelf {
         let n = crate::wire::json::to_slice(event, out).map_err(|_| "event")?;
         let (ulid, sha256) = (event.ulid, event.image.sha256.0);
         Ok(Some(Item { ulid, event_bytes: n, image_bytes: image.len() as u32, sha256 }))
+    }
+
+    async fn after(&mut self, ulid: Ulid, out: &mut [u8]) -> Result<Option<(Ulid, usize)>, &'static str> {
+        let later = self.0.iter().map(|(event, _)| event).filter(|event| event.ulid > ulid);
+        let Some(event) = later.min_by_key(|event| event.ulid) else { return Ok(None) };
+        let n = crate::wire::json::to_slice(event, out).map_err(|_| "event")?;
+        Ok(Some((event.ulid, n)))
     }
 
     async fn read(&mut self, ulid: Ulid, offset: u32, out: &mut [u8]) -> Result<usize, &'static str> {

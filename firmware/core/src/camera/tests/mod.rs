@@ -1,3 +1,4 @@
+mod announce;
 mod command;
 mod gateway;
 
