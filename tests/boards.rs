@@ -123,7 +123,7 @@ impl<'f> Lab<'f> {
 
     /// Every gateway is silent until so many pictures wait.
     fn let_wait(&self, pictures: usize) {
-        let gateways = self.processes(|name| name.contains("/gateway"));
+        let gateways = self.processes(|name| name.starts_with("gateway-"));
         assert!(!gateways.is_empty(), "the lab has no gateways");
         gateways.iter().for_each(|pid| kill_process(*pid, Signal::STOP).unwrap());
         self.until("pictures wait", || {
