@@ -5,7 +5,6 @@
 //! `wildcam_core::sensor`, and tested there.
 
 use embassy_time::{Duration, Instant, Timer};
-use embedded_hal::i2c::I2c as _;
 use esp_hal::{
     Blocking,
     dma::{DmaRxBuf, ExternalBurstConfig, aligned::DmaAlignedMut},
