@@ -5,6 +5,10 @@ use std::{env, fs, path::Path};
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=WILDCAM_VERSION");
+    if env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "xtensa") {
+        // There the linker is driven by GCC, which would put a start of its own before ours.
+        println!("cargo:rustc-link-arg-bins=-nostartfiles");
+    }
     if env::var("CARGO_FEATURE_QEMU_VIRT").is_ok() {
         script("src/boards/qemu_virt/link.x");
     } else {

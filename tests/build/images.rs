@@ -8,6 +8,7 @@ use wildcam::board::{
     Board,
     image::{self, Descriptor, Error},
 };
+use wildcam_core::launch::Memory;
 
 use crate::{
     elf::{Section, bytes, descriptor, elf, room},
@@ -81,6 +82,7 @@ fn every_byte_is_loaded_where_the_linker_put_it() {
     for (board, data, code, ram, entry) in [
         (Board::Esp32C3, 0x3C00_0020, 0x4201_0020, 0x3FC8_8000, 0x4038_0400),
         (Board::Esp32C6, 0x4200_0020, 0x4201_8020, 0x4080_8000, 0x4080_0400),
+        (Board::Esp32S3, 0x3C00_0020, 0x4202_0020, 0x3FC9_A000, 0x4037_8400),
     ] {
         let sections = sections(data, code, ram, entry);
         let image = image::application(board, &elf(entry, &sections, &[], &[])).expect("an image");
@@ -95,6 +97,40 @@ fn every_byte_is_loaded_where_the_linker_put_it() {
         }
         assert_eq!(image.segments[0].address, data, "the descriptor comes first");
     }
+}
+
+#[test]
+fn a_launcher_of_the_esp32s3_is_one_that_its_loader_starts() {
+    // As `s3.x` lays it out: a page of code in which nothing runs, and everything else in RAM, entered there.
+    let sections = [
+        bytes(".flash.appdesc", 0x3C00_0020, descriptor("1.2.3", "wildcam")),
+        bytes(".irom", 0x4201_0128, vec![0; 16]),
+        bytes(".text", 0x403B_F700, pattern(2, 23_001)),
+        bytes(".data", 0x3FCD_9700, pattern(3, 4002)),
+        room(".bss", 0x3FCD_A700, 40),
+    ];
+    let mut elf = elf(0x403B_F734, &sections, &[], &[]);
+    // EM_XTENSA.
+    elf[18..20].copy_from_slice(&94_u16.to_le_bytes());
+    let image = image::application(Board::Esp32S3, &elf).expect("an image");
+    for section in &sections {
+        assert_loads(&image, section, if section.name == ".flash.appdesc" { 176 } else { 0 });
+    }
+    let memory = Memory::ESP32S3;
+    let mapped: Vec<_> = image.segments.iter().filter(|segment| segment.mapped).collect();
+    assert_eq!(mapped.len(), 2, "the loader maps one segment of data and one of code");
+    for segment in mapped {
+        assert_eq!(segment.offset % PAGE, segment.address % PAGE, "{segment:x?}");
+    }
+    for segment in image.segments.iter().filter(|segment| !segment.mapped && segment.address != 0) {
+        let (start, end) = (segment.address, segment.address + segment.bytes);
+        assert!(memory.own.iter().any(|own| own.start <= start && end <= own.end), "{segment:x?}");
+    }
+    assert!(image.bytes.len() < PAGE as usize, "it fits into its place");
+    assert_eq!(image.bytes[12..14], memory.chip.to_le_bytes());
+    let Some(said) = image_info(&image.bytes) else { return };
+    assert_valid(&said);
+    assert!(said.contains("ESP32-S3"), "{said}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ const BOARDS: [(&str, &str, bool); 3] = [
 const EMULATOR: (&str, &str) = ("qemu-system-riscv32", "qemu-system-misc");
 
 /// Builds the firmware of every board that upstream Rust compiles, has the chip maker's tool look at the images, and runs
-/// the launchers on an emulated core.
+/// the launchers on an emulated core. Of the board that upstream Rust cannot link for, the launcher is compiled.
 ///
 /// # Errors
 ///
@@ -30,6 +30,10 @@ pub(crate) fn firmware(workspace: &Workspace) -> Result<Outcome, String> {
     }
     let output = workspace.target("firmware");
     build(workspace, &output, &workspace.target("firmware-build"), &BOARDS.map(|(board, ..)| board))?;
+    match targets::xtensa_launcher(workspace)? {
+        Outcome::Done => terminal::say("the launcher of the esp32s3 compiles; it was not linked"),
+        Outcome::Skipped(why) => terminal::say(&format!("the launcher of the esp32s3 was not compiled: {why}")),
+    }
     let Some(esptool) = esptool(workspace)? else {
         return Ok(Outcome::Skipped("the images are built, and there is no esptool to look at them".to_owned()));
     };

@@ -1,9 +1,10 @@
-//! Building for machines that are not this one: the camera's bare metal, and Windows.
+//! Building for machines that are not this one: the camera's bare metal, Xtensa among it, and Windows.
 //!
 //! A prebuilt core or std is used where rustup has it. Where it has not, any compiler with the sources of its standard
 //! library builds it: rustup's with `rust-src`, or Debian's.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -13,6 +14,9 @@ use crate::{machine, program, steps::Outcome, terminal, workspace::Workspace};
 
 /// The instruction set of the smallest board: no atomics, no multiply in hardware to lean on.
 const BARE: &str = "riscv32imc-unknown-none-elf";
+
+/// The board whose compiler Espressif makes.
+const XTENSA: &str = "xtensa-esp32s3-none-elf";
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
 
@@ -47,6 +51,16 @@ impl Toolchain {
         if prebuilt() {
             return Ok(Self { cargo, rustc: None, build_std: None });
         }
+        Self::with_sources(target, std_crates)
+    }
+
+    /// Finds one that builds the standard library itself, and in a CI run installs Debian's.
+    ///
+    /// # Errors
+    ///
+    /// What to install.
+    fn with_sources(target: &str, std_crates: &'static str) -> Result<Self, String> {
+        let cargo = PathBuf::from(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         let has_sources =
             |rustc: &Path| sysroot(rustc).is_some_and(|root| root.join("lib/rustlib/src/rust/library/core").is_dir());
         if has_sources(Path::new("rustc")) {
@@ -120,6 +134,56 @@ pub(crate) fn bare_metal(workspace: &Workspace) -> Result<Outcome, String> {
         ]))?;
     }
     Ok(Outcome::Done)
+}
+
+/// Has the launcher of the ESP32-S3 compiled to machine code, which upstream's compiler can as long as no assembly is in
+/// it. It is not linked: that takes Espressif's GCC. The linker is a program that does nothing.
+///
+/// # Errors
+///
+/// What the compiler says.
+pub(crate) fn xtensa_launcher(workspace: &Workspace) -> Result<Outcome, String> {
+    let toolchain = match Toolchain::with_sources(XTENSA, "core,alloc") {
+        Ok(toolchain) => toolchain,
+        Err(error) if machine::is_ci() => return Err(error),
+        Err(error) => return Ok(Outcome::Skipped(error)),
+    };
+    let output = workspace.target("firmware-xtensa");
+    let description = output.join(format!("{XTENSA}.json"));
+    let text = xtensa_description(toolchain.rustc.as_deref().unwrap_or(Path::new("rustc")))?;
+    fs::create_dir_all(&output)
+        .and_then(|()| fs::write(&description, text))
+        .map_err(|error| format!("{}: {error}", description.display()))?;
+    let mut build = toolchain.command(workspace, "build", &description.to_string_lossy());
+    build.current_dir(workspace.root().join("firmware")).env_remove("CARGO_TARGET_DIR");
+    build.args(["--release", "--package", "wildcam-boot", "--features", "esp32s3", "-Zjson-target-spec"]);
+    build.arg("--config").arg(format!("target.{XTENSA}.linker=\"true\""));
+    program::run(build.arg("--target-dir").arg(&output))?;
+    machine::free(&output);
+    Ok(Outcome::Done)
+}
+
+/// What the compiler knows of the ESP32-S3, as a description of a target of our own. Espressif's LLVM lays data out in
+/// another way than upstream's and knows the chip's processor; both are exchanged for what upstream's has. Without the
+/// unit for floating point, which upstream's cannot use for all that `core` asks.
+///
+/// # Errors
+///
+/// What the compiler says.
+fn xtensa_description(rustc: &Path) -> Result<String, String> {
+    /// That of upstream's LLVM 22. A compiler with another says both when it refuses.
+    const LAYOUT: &str = "e-m:e-p:32:32-i8:8:32-i16:16:32-i64:64-n32";
+    const FEATURES: &str = "+windowed,+density,+mul16,+mul32,+mul32high,+div32,+nsa,+sext,+minmax,+clamps,+bool,\
+                            +s32c1i,+threadptr";
+    let mut ask = Command::new(rustc);
+    ask.args(["-Zunstable-options", "--print", "target-spec-json", "--target", XTENSA]).env("RUSTC_BOOTSTRAP", "1");
+    let said = program::output(&mut ask)?;
+    let mut description: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(&said).map_err(|error| format!("{error} in {said}"))?;
+    description.remove("cpu");
+    description.insert("data-layout".to_owned(), LAYOUT.into());
+    description.insert("features".to_owned(), FEATURES.into());
+    serde_json::to_string_pretty(&description).map_err(|error| error.to_string())
 }
 
 /// Checks that the library and the binary compile for Windows. Nothing is linked and nothing runs.

@@ -7,16 +7,13 @@
 #![no_main]
 
 mod choose;
-#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+#[cfg(any(feature = "esp32c3", feature = "esp32c6", feature = "esp32s3"))]
 #[path = "../../app/src/description.rs"]
 mod description;
-#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+#[cfg(any(feature = "esp32c3", feature = "esp32c6", feature = "esp32s3"))]
 mod esp;
 #[cfg(feature = "qemu-virt")]
 mod qemu_virt;
 
 #[cfg(not(any(feature = "esp32c3", feature = "esp32c6", feature = "esp32s3", feature = "qemu-virt")))]
 compile_error!("choose a board: --features esp32c3, esp32c6, esp32s3 or qemu-virt");
-
-#[cfg(feature = "esp32s3")]
-compile_error!("the launcher is not written for the esp32s3 yet: its image starts only from the factory partition");

@@ -6,6 +6,8 @@
 //! 3.3.3). What an image asks for is checked here before anything of it is loaded, because it may be for another chip
 //! or another layout.
 
+mod chips;
+
 use core::{fmt, ops::Range};
 
 use crate::{image::Segment, layout::PAGE_BYTES};
@@ -20,11 +22,15 @@ pub struct Memory<'m> {
     /// What the boot stage itself lies in, under all of its addresses.
     pub own: &'m [Range<u32>],
     /// RAM that keeps its content in deep sleep.
-    pub retained: Range<u32>,
+    pub retained: &'m [Range<u32>],
     /// The windows in which flash is mapped.
     pub windows: &'m [Range<u32>],
     /// The bits of an address in a window that choose entry and byte; the entry is what is above the page.
     pub window_mask: u32,
+    /// Addresses of the instruction bus at which RAM lies that the data bus reaches too; empty where there is one bus.
+    pub code_bus: Range<u32>,
+    /// How far below them the data bus has the same bytes.
+    pub bus_distance: u32,
 }
 
 /// Why an image cannot be started, though it is whole.
@@ -113,7 +119,7 @@ impl Memory<'_> {
         if !load.is_multiple_of(4) {
             return Err(Error::Address(load));
         }
-        if holds(core::slice::from_ref(&self.retained), segment) {
+        if holds(self.retained, segment) {
             return Ok(Step::Copy { retained: true });
         }
         let end = load.checked_add(bytes).ok_or(Error::Address(load))?;
@@ -122,6 +128,12 @@ impl Memory<'_> {
             return Err(Error::Address(load));
         }
         Ok(Step::Copy { retained: false })
+    }
+
+    /// Where data written for `address` goes: some chips take single bytes on the data bus only.
+    #[must_use]
+    pub fn data_address(&self, address: u32) -> u32 {
+        if self.code_bus.contains(&address) { address - self.bus_distance } else { address }
     }
 
     /// Whether an image for `chip`, entered at `entry`, with these segments can be started here.
@@ -160,63 +172,4 @@ impl Pages {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MEMORY: Memory<'static> = Memory {
-        chip: 5,
-        ram: &[0x3FC8_0000..0x3FCC_E400, 0x4038_0000..0x403C_E400],
-        own: &[0x3FCB_E400..0x3FCC_E400, 0x403B_E400..0x403C_E400],
-        retained: 0x5000_0000..0x5000_2000,
-        windows: &[0x3C00_0000..0x3C80_0000, 0x4200_0000..0x4280_0000],
-        window_mask: 0x7F_FFFF,
-    };
-
-    fn segments(parts: &[(u32, u32, u32)]) -> std::vec::Vec<Segment> {
-        parts.iter().map(|&(load, offset, bytes)| Segment { load, offset, bytes }).collect()
-    }
-
-    #[test]
-    fn data_and_code_share_the_entries_of_the_table() {
-        let whole = segments(&[
-            (0x3C00_0020, 0x2_0020, 0x1_2000),
-            (0x4202_0020, 0x4_0020, 0x4_0000),
-            (0x4038_0000, 0x8_0028, 0x100),
-            (0x5000_0000, 0x8_0130, 8),
-            (0, 0x8_0140, 0x20),
-        ]);
-        assert_eq!(MEMORY.check(5, 0x4202_1000, &whole), Ok(()));
-        let steps: std::vec::Vec<_> = whole.iter().map(|segment| MEMORY.step(segment)).collect();
-        assert_eq!(steps[0], Ok(Step::Map(Pages { entry: 0, page: 2, count: 2 })));
-        assert_eq!(steps[1], Ok(Step::Map(Pages { entry: 2, page: 4, count: 5 })));
-        assert_eq!(steps[2], Ok(Step::Copy { retained: false }));
-        assert_eq!(steps[3], Ok(Step::Copy { retained: true }));
-        assert_eq!(steps[4], Ok(Step::Skip));
-    }
-
-    #[test]
-    fn what_cannot_be_started_is_told() {
-        let code = (0x4200_0020, 0x2_0020, 0x1000);
-        let check = |entry, parts: &[_]| MEMORY.check(5, entry, &segments(parts));
-        assert_eq!(check(0x4200_0020, &[code]), Ok(()));
-        assert_eq!(check(0x4200_1020, &[code]), Err(Error::Entry(0x4200_1020)));
-        assert_eq!(check(0x4200_0020, &[(0x4200_0020, 0x2_0024, 4)]), Err(Error::Page(0x4200_0020)));
-        let shared = (0x3C00_1020, 0x2_1020, 0x1000);
-        assert_eq!(check(0x4200_0020, &[code, shared]), Ok(()), "one page of the flash under both buses");
-        let other = (0x3C00_0020, 0x3_0020, 0x1000);
-        assert_eq!(check(0x4200_0020, &[code, other]), Err(Error::Twice(0x3C00_0020)));
-        for (load, bytes) in [
-            (0x3FCB_E3FC, 8),
-            (0x403B_E400, 4),
-            (0x3FCC_E400, 4),
-            (0x4037_C000, 4),
-            (0x3FC8_0002, 4),
-            (0x5000_1FFC, 8),
-            (0x427F_FFFC, 8),
-            (0xFFFF_FFFC, 3),
-        ] {
-            assert_eq!(check(0x4200_0020, &[code, (load, 0x4_FFFC, bytes)]), Err(Error::Address(load)), "{load:#x}");
-        }
-        assert_eq!(MEMORY.check(13, 0x4200_0020, &segments(&[code])), Err(Error::Chip(13)));
-    }
-}
+mod tests;

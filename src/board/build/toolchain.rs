@@ -18,6 +18,9 @@ const OLDEST: (u32, u32) = (1, 95);
 /// The packages of Debian that compile for RISC-V.
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld-19";
 
+/// The linker that the compiler's description of the ESP32-S3 names: Espressif's GCC, set for that chip.
+const XTENSA_LINKER: &str = "xtensa-esp32s3-elf-gcc";
+
 /// Where compilers are looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Machine {
@@ -157,19 +160,39 @@ fn xtensa(machine: &Machine, found: &mut Vec<String>) -> Option<Toolchain> {
         return None;
     };
     let compiler = Compiler::ask(machine.find("rustc")?, machine.find("cargo")?, Some(name))?;
-    if machine.find("xtensa-esp-elf-gcc").is_none() && machine.find("xtensa-esp32s3-elf-gcc").is_none() {
-        found.push(
-            "the esp toolchain is there, but its linker is not on the search path; source export-esp.sh".to_owned(),
-        );
+    if !compiler.is_new_enough() {
+        found.push(format!("{} is older than {}.{}", compiler.shown(), OLDEST.0, OLDEST.1));
         return None;
     }
-    Some(compiler.toolchain(Way::Espressif, None))
+    if !compiler.has_sources() {
+        found.push(format!("{} has no sources of the standard library", compiler.shown()));
+        return None;
+    }
+    let Some(linker) = machine.find(XTENSA_LINKER).or_else(|| linker_of_espup(&compiler.sysroot)) else {
+        found.push(format!("{} has no linker for it ({XTENSA_LINKER})", compiler.shown()));
+        return None;
+    };
+    Some(compiler.toolchain(Way::Espressif, Some(linker)))
+}
+
+/// The linker that espup laid beside the compiler, so that nobody needs to source the file that names it to a shell:
+/// `xtensa-esp-elf/VERSION/xtensa-esp-elf/bin` in the toolchain's folder. The newest by name, if there are several.
+fn linker_of_espup(sysroot: &Path) -> Option<PathBuf> {
+    let versions = std::fs::read_dir(sysroot.join("xtensa-esp-elf")).into_iter().flatten().flatten();
+    let places = versions.flat_map(|version| {
+        let folder = version.path().join("xtensa-esp-elf/bin");
+        [folder.join(XTENSA_LINKER), folder.join(format!("{XTENSA_LINKER}.exe"))]
+    });
+    places.filter(|path| path.is_file()).max()
 }
 
 /// The command that installs a compiler for a board on this machine.
 fn install(board: Board, machine: &Machine) -> String {
     let triple = match board.target() {
         Target::RiscV(triple) => triple,
+        Target::Xtensa(_) if rustup_toolchains(machine).iter().any(|name| name == "esp") => {
+            return "espup update".to_owned();
+        }
         Target::Xtensa(_) if machine.find("espup").is_some() => return "espup install".to_owned(),
         Target::Xtensa(_) => return "cargo install espup --locked && espup install".to_owned(),
     };
@@ -299,6 +322,14 @@ mod tests {
 
     use super::*;
 
+    fn programs(folder: &Path, programs: &[(&str, &str)]) {
+        for (name, script) in programs {
+            let path = folder.join(name);
+            fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
+        }
+    }
+
     #[test]
     fn a_compiler_that_is_too_old_is_updated_and_a_new_one_gets_the_target() {
         for (version, install) in [
@@ -308,13 +339,47 @@ mod tests {
             let folder = tempfile::tempdir().expect("a folder");
             let rustc =
                 format!("case \"$*\" in *sysroot*) echo /nowhere ;; *) echo 'rustc {version} (stand-in)' ;; esac");
-            for (name, script) in [("rustc", rustc.as_str()), ("cargo", ""), ("rustup", "")] {
-                let path = folder.path().join(name);
-                fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a file");
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it may be run");
-            }
+            programs(folder.path(), &[("rustc", rustc.as_str()), ("cargo", ""), ("rustup", "")]);
             let machine = Machine { search: vec![folder.path().to_owned()], ..Machine::default() };
             assert_eq!(find(Board::Esp32C3, &machine).expect_err("no compiler builds").install, install);
         }
+    }
+
+    #[test]
+    fn the_toolchain_of_espup_is_found_with_its_linker_as_it_lies() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (bin, sysroot) = (folder.path().join("bin"), folder.path().join("esp"));
+        fs::create_dir(&bin).expect("a folder");
+        let rustc = |version: &str| {
+            let place = sysroot.display();
+            format!(
+                "[ \"$1\" = +esp ] || exit 1\ncase \"$*\" in *sysroot*) echo {place} ;; *) echo 'rustc {version}' ;; esac"
+            )
+        };
+        let rustup = "echo 'stable-x86_64-unknown-linux-gnu (default)'; echo esp";
+        programs(&bin, &[("cargo", ""), ("rustup", rustup), ("rustc", &rustc("1.88.0-nightly (0 2025-01-01)"))]);
+        let machine = Machine { search: vec![bin.clone()], ..Machine::default() };
+        let lacks = |what: &str| {
+            let error = find(Board::Esp32S3, &machine).expect_err("something is missing");
+            assert!(error.found.contains(what), "{error}");
+            assert_eq!(error.install, "espup update");
+        };
+        lacks("is older than 1.95");
+        programs(&bin, &[("rustc", &rustc("1.97.0-nightly (0 2026-07-01)"))]);
+        lacks("has no sources");
+        fs::create_dir_all(sysroot.join("lib/rustlib/src/rust/library/core")).expect("a folder");
+        lacks("has no linker for it (xtensa-esp32s3-elf-gcc)");
+        let place = |version: &str| sysroot.join("xtensa-esp-elf").join(version).join("xtensa-esp-elf/bin");
+        for version in ["esp-14.2.0_20240906", "esp-15.2.0_20250920"] {
+            fs::create_dir_all(place(version)).expect("a folder");
+            programs(&place(version), &[(XTENSA_LINKER, "")]);
+        }
+        let toolchain = find(Board::Esp32S3, &machine).expect("all is there");
+        assert_eq!(toolchain.way, Way::Espressif);
+        assert_eq!(toolchain.to_string(), "Espressif's toolchain (rustc 1.97.0-nightly)");
+        assert_eq!(toolchain.linker, Some(place("esp-15.2.0_20250920").join(XTENSA_LINKER)));
+        programs(&bin, &[(XTENSA_LINKER, "")]);
+        let toolchain = find(Board::Esp32S3, &machine).expect("all is there");
+        assert_eq!(toolchain.linker, Some(bin.join(XTENSA_LINKER)), "what the search path names comes first");
     }
 }

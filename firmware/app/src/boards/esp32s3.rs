@@ -1,7 +1,7 @@
 //! An ESP32-S3 with a parallel OV2640 and PSRAM: what is wired to what.
 //!
-//! The lines of the sensor are those of Espressif's ESP32-S3-EYE, which many boards copied. **This file was never
-//! compiled where the project is tested**; see `esp/dvp.rs`.
+//! The lines of the sensor are those of Espressif's ESP32-S3-EYE, which many boards copied. **This file was only
+//! type-checked, and never linked**; see `esp/dvp.rs`.
 //!
 //! | line | pin |
 //! |---|---|

@@ -9,6 +9,14 @@ unsafe extern "C" {
     fn Cache_Invalidate_ICache_All();
 }
 
+// The ESP32-S3 reads code and data in the flash through a cache each.
+#[cfg(feature = "esp32s3")]
+unsafe extern "C" {
+    fn Cache_Disable_DCache() -> u32;
+    fn Cache_Enable_DCache(autoload: u32);
+    fn Cache_Invalidate_DCache_All();
+}
+
 /// Sends a byte to where the ROM prints.
 pub(super) fn print(byte: u8) {
     // SAFETY: it only waits for room in the transmitter's buffer.
@@ -30,13 +38,21 @@ pub(super) fn reset() -> ! {
     rom::software_reset()
 }
 
-/// Runs `work` while the cache is off, so that nothing reaches the flash beside it, and empties the cache.
+/// Runs `work` while the cache is off, so that nothing reaches the flash beside it, and empties the cache. There is
+/// nothing in it that was not written back: PSRAM is not in use yet.
 pub(super) fn without_cache<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: all of the launcher and its data lie in RAM; nothing needs the cache before it is on again.
     unsafe {
         let autoload = Cache_Disable_ICache();
+        #[cfg(feature = "esp32s3")]
+        let autoload_of_data = Cache_Disable_DCache();
         let done = work();
         Cache_Invalidate_ICache_All();
+        #[cfg(feature = "esp32s3")]
+        {
+            Cache_Invalidate_DCache_All();
+            Cache_Enable_DCache(autoload_of_data);
+        }
         Cache_Enable_ICache(autoload);
         done
     }

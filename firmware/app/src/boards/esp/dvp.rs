@@ -1,11 +1,10 @@
 //! The OV2640 on the parallel port of an ESP32-S3 (LCD_CAM), with the picture in PSRAM.
 //!
-//! **This file was never compiled where the project is tested**: Rust for Xtensa comes with Espressif's toolchain
-//! only. It is kept to what needs the chip; the registers and the search for the picture are in
-//! `wildcam_core::sensor`, and tested there.
+//! **This file was only type-checked, and never linked**: a whole compiler for Xtensa is Espressif's only, and upstream's
+//! takes no assembly, of which esp-hal is full; the check had stand-ins for it. It is kept to what needs the chip; the
+//! registers and the search for the picture are in `wildcam_core::sensor`, and tested there.
 
 use embassy_time::{Duration, Instant, Timer};
-use embedded_hal::i2c::I2c as _;
 use esp_hal::{
     Blocking,
     dma::{DmaRxBuf, ExternalBurstConfig, aligned::DmaAlignedMut},

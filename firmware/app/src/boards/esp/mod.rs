@@ -1,7 +1,7 @@
 //! What the boards with a chip of the ESP32 family share. The file of a board says what is wired to what.
 //!
-//! Nothing here was run on a chip yet: it compiles and links for esp32c3 and esp32c6, and what has logic of its own
-//! (the camera's registers, the search for a picture's end) is tested in `wildcam-core`.
+//! Nothing here was run on a chip yet: it compiles and links for esp32c3 and esp32c6, its types were checked for esp32s3, and
+//! what has logic of its own (the camera's registers, the search for a picture's end) is tested in `wildcam-core`.
 
 mod clock;
 #[cfg(feature = "esp32s3")]

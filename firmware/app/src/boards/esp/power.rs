@@ -53,6 +53,12 @@ fn slept(cause: BootCause) -> Option<Slept> {
 }
 
 fn cause() -> BootCause {
+    // The ESP32-S3 has two cores, and one number for a reset of either.
+    #[cfg(not(feature = "esp32s3"))]
+    use SocResetReason::{Cpu0Mwdt0 as CpuMwdt0, Cpu0Mwdt1 as CpuMwdt1, Cpu0RtcWdt as CpuRtcWdt, Cpu0Sw as CpuSw};
+    #[cfg(feature = "esp32s3")]
+    use SocResetReason::{CpuMwdt0, CpuMwdt1, CpuRtcWdt, CpuSw};
+
     let note = retained::take();
     match reset_reason() {
         Some(SocResetReason::CoreDeepSleep) => {
@@ -67,13 +73,13 @@ fn cause() -> BootCause {
             SocResetReason::CoreMwdt0
             | SocResetReason::CoreMwdt1
             | SocResetReason::CoreRtcWdt
-            | SocResetReason::Cpu0Mwdt0
-            | SocResetReason::Cpu0Mwdt1
-            | SocResetReason::Cpu0RtcWdt
+            | CpuMwdt0
+            | CpuMwdt1
+            | CpuRtcWdt
             | SocResetReason::SysRtcWdt
             | SocResetReason::SysSuperWdt,
         ) => BootCause::Watchdog,
-        Some(SocResetReason::CoreSw | SocResetReason::Cpu0Sw) => match note {
+        Some(SocResetReason::CoreSw | CpuSw) => match note {
             Some(retained::Note::Panic) => BootCause::Panic,
             Some(retained::Note::Motion) => BootCause::Motion,
             Some(retained::Note::Restart) | None => BootCause::Restart,
