@@ -28,7 +28,7 @@ const PLIC_ENABLE: usize = PLIC + 0x2000;
 const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
-/// A legacy queue of net takes two pages, and there are two of those and one of rng.
+/// A legacy queue takes two pages; there are two of net, one of rng, and one of a card.
 const DMA_PAGES: usize = 8;
 
 #[repr(align(4096))]
@@ -66,9 +66,10 @@ unsafe impl Hal for Identical {
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-type Transport = MmioTransport<'static>;
+pub(super) type Transport = MmioTransport<'static>;
 
-fn find(kind: DeviceType) -> Option<(usize, Transport)> {
+/// The device of this kind, and its slot.
+pub(super) fn find(kind: DeviceType) -> Option<(usize, Transport)> {
     (0..SLOT_COUNT).find_map(|slot| {
         let header = NonNull::new(with_exposed_provenance_mut::<VirtIOHeader>(SLOTS + slot * SLOT_BYTES))?;
         // SAFETY: each of the eight slots is a valid register block, empty or not, for ever.
