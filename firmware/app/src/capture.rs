@@ -19,7 +19,7 @@ use crate::{
     boards::Chosen,
     description, infer,
     random::Random,
-    state::{State, Store, Waiting},
+    state::{State, Store, Shelved},
 };
 
 /// Bytes of a picture that are in RAM at a time.
@@ -150,7 +150,7 @@ async fn take<E: PictureSource>(
 
 /// Makes the picture durable: on the card, and when that fails in the flash.
 async fn store<E: PictureSource>(
-    queue: &mut Waiting,
+    queue: &mut Shelved,
     eye: &mut E,
     header: &Header,
     metadata: &[u8],
@@ -165,7 +165,7 @@ async fn store<E: PictureSource>(
 }
 
 async fn put<E: PictureSource>(
-    queue: &mut Waiting,
+    queue: &mut Shelved,
     eye: &mut E,
     header: &Header,
     metadata: &[u8],

@@ -26,7 +26,7 @@ use crate::{
     boards::Chosen,
     capture, console, description, marks,
     random::Random,
-    state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, State, Waiting},
+    state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, State, Shelved},
     tls::{CONNECTIONS, Dialer, Slot},
     uplink::{self, Link, Uplink},
     watch, who,
@@ -265,7 +265,7 @@ fn waiting(queue: &SharedQueue) -> Result<u32, &'static str> {
 }
 
 fn report_sizes() {
-    marks::print("queue", size_of::<Waiting>());
+    marks::print("queue", size_of::<Shelved>());
     marks::print("link", size_of::<Uplink>());
     marks::print("connections", size_of::<[Slot; CONNECTIONS]>());
     marks::print("network", size_of::<StackResources<SOCKETS>>());

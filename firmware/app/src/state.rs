@@ -45,12 +45,12 @@ const CARD_SECTOR_BYTES: usize = 32 * 1024;
 /// The card of this camera.
 pub(crate) type OwnCard = Claimed<<Chosen as Board>::Card>;
 /// What waits: on the card if there is one, else in the flash.
-pub(crate) type Waiting = Shelf<Store, Card<OwnCard, BLOCK, CARD_SECTOR_BYTES>, ITEMS, SECTORS, CARD_SECTORS>;
+pub(crate) type Shelved = Shelf<Store, Card<OwnCard, BLOCK, CARD_SECTOR_BYTES>, ITEMS, SECTORS, CARD_SECTORS>;
 
-const _: () = assert!(size_of::<Waiting>() < size_of::<Pictures>() + 1800, "a card takes more RAM than it may");
+const _: () = assert!(size_of::<Shelved>() < size_of::<Pictures>() + 1800, "a card takes more RAM than it may");
 
 /// The queue as the tasks share it.
-pub(crate) type SharedQueue = Mutex<NoopRawMutex, Waiting>;
+pub(crate) type SharedQueue = Mutex<NoopRawMutex, Shelved>;
 
 /// What the tasks share. All run in one thread.
 pub(crate) struct State {
