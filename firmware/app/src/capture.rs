@@ -19,7 +19,7 @@ use crate::{
     boards::Chosen,
     description, infer,
     random::Random,
-    state::{State, Store, Shelved},
+    state::{Shelved, State, Store},
 };
 
 /// Bytes of a picture that are in RAM at a time.

@@ -26,7 +26,7 @@ use crate::{
     boards::Chosen,
     capture, console, description, marks,
     random::Random,
-    state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, State, Shelved},
+    state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, Shelved, State},
     tls::{CONNECTIONS, Dialer, Slot},
     uplink::{self, Link, Uplink},
     watch, who,

@@ -14,7 +14,7 @@ use virtio_drivers::{
     BufferDirection, Hal, PAGE_SIZE, PhysAddr,
     device::{net::VirtIONetRaw, rng::VirtIORng},
     transport::{
-        DeviceType, Transport as _,
+        DeviceType,
         mmio::{MmioTransport, VirtIOHeader},
     },
 };
@@ -68,14 +68,22 @@ unsafe impl Hal for Identical {
 
 pub(super) type Transport = MmioTransport<'static>;
 
+/// Place in a slot of the number that says what kind of device is in it (section 4.2.2); 0 is none.
+const DEVICE_ID: usize = 0x008;
+
 /// The device of this kind, and its slot.
 pub(super) fn find(kind: DeviceType) -> Option<(usize, Transport)> {
-    (0..SLOT_COUNT).find_map(|slot| {
-        let header = NonNull::new(with_exposed_provenance_mut::<VirtIOHeader>(SLOTS + slot * SLOT_BYTES))?;
+    // The register is read before a transport is made: one that is dropped resets its device, which may be in use.
+    let is_wanted = |slot: &usize| {
+        let register = with_exposed_provenance_mut::<u32>(SLOTS + slot * SLOT_BYTES + DEVICE_ID);
         // SAFETY: each of the eight slots is a valid register block, empty or not, for ever.
-        let transport = unsafe { MmioTransport::new(header, SLOT_BYTES) }.ok()?;
-        (transport.device_type() == kind).then_some((slot, transport))
-    })
+        unsafe { register.read_volatile() == kind as u32 }
+    };
+    let slot = (0..SLOT_COUNT).find(is_wanted)?;
+    let header = NonNull::new(with_exposed_provenance_mut::<VirtIOHeader>(SLOTS + slot * SLOT_BYTES))?;
+    // SAFETY: as above.
+    let transport = unsafe { MmioTransport::new(header, SLOT_BYTES) }.ok()?;
+    Some((slot, transport))
 }
 
 const QUEUE: usize = 8;
