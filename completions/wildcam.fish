@@ -327,7 +327,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_sub
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l cameras -d 'Virtual cameras' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3, or qemu-virt+card:3 with memory cards; `wildcam build --board qemu-virt` makes it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l between-clouds -d 'The delay between two clouds, one way' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l seed -d 'The seed of everything that is drawn by lot' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand lab; and __fish_seen_subcommand_from up" -l project -d 'The folder that holds wildcam.toml' -r -F
@@ -390,7 +390,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_s
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l copies -d 'In how many stores a picture must lie before it is confirmed' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l cameras -d 'Virtual cameras' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l upload-every -d 'How often each camera takes a picture (0s: never)' -r
-complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l boards -d 'Emulated boards that run the real firmware in QEMU, as in qemu-virt:3, or qemu-virt+card:3 with memory cards; `wildcam build --board qemu-virt` makes it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l between-clouds -d 'The delay between two clouds, one way' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l seed -d 'The seed of everything that is drawn by lot' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand drill; and __fish_seen_subcommand_from run" -l project -d 'The folder that holds wildcam.toml' -r -F

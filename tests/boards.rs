@@ -9,7 +9,7 @@ mod flash;
 mod support;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fs,
     io::Write as _,
     path::{Path, PathBuf},
@@ -25,6 +25,14 @@ use wildcam::board::monitor::Symbols;
 
 /// What a test waits for at most. An emulated board is slow, and so is a machine that others use too.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// So many bytes of a picture or an event that are found elsewhere were not found by chance.
+const WINDOW: usize = 16;
+
+/// Whether a window is not a run of the same few bytes, which anything could hold.
+fn is_telling(window: &[u8]) -> bool {
+    window.iter().collect::<HashSet<_>>().len() >= WINDOW / 2
+}
 
 /// One lab at a time: several on two cores would starve each other.
 fn alone() -> MutexGuard<'static, ()> {
@@ -107,18 +115,19 @@ impl<'f> Lab<'f> {
         }
     }
 
-    /// The process of a board's relay, and that of its machine while it runs.
-    fn relay(&self, board: &str) -> Pid {
-        self.processes(|name| name == board)[0]
-    }
-
+    /// The processes of the lab whose names are wanted.
     fn processes(&self, wanted: impl Fn(&str) -> bool) -> Vec<Pid> {
         let status = self.folder.run(&["lab", "status", "--json"]).expect_code(0);
         let lines = status.json_lines();
         let processes = lines.iter().find_map(|line| line["processes"].as_array()).unwrap();
         let wanted = processes.iter().filter(|process| wanted(process["name"].as_str().unwrap()));
-        let pids = wanted.map(|process| i32::try_from(process["pid"].as_i64().unwrap()).unwrap());
-        pids.map(|pid| Pid::from_raw(pid).unwrap()).collect()
+        let pid = |process: &Value| i32::try_from(process["pid"].as_i64().unwrap()).unwrap();
+        wanted.map(|process| Pid::from_raw(pid(process)).unwrap()).collect()
+    }
+
+    /// The process of a board's relay, and that of its machine while it runs.
+    fn relay(&self, board: &str) -> Pid {
+        self.processes(|name| name == board)[0]
     }
 
     /// Every gateway is silent until so many pictures wait.
@@ -159,6 +168,66 @@ impl<'f> Lab<'f> {
             }
         }
         listed
+    }
+
+    /// Cuts the power of the first board at random moments, and sees to it that nothing is lost.
+    fn cut_power_at_random(&self) {
+        let cuts = if std::env::var_os("WILDCAM_SOAK").is_some() { 50 } else { 5 };
+        let mut random = std::env::var("WILDCAM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
+        let relay = self.relay("board-001");
+        for cut in 0..cuts {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            thread::sleep(Duration::from_millis(500 + (random >> 33) % 6_000));
+            let machine = Self::machine(relay);
+            kill_process(machine.unwrap_or_else(|| panic!("no machine runs at cut {cut}")), Signal::KILL).unwrap();
+            self.until("the board starts again", || Self::machine(relay).is_some_and(|next| Some(next) != machine));
+        }
+        let kept = self.until_all_is_stored();
+        println!("{kept} pictures kept over {cuts} losses of power, all of them stored as they were taken");
+        assert!(
+            self.log("board-001").matches("power on").count() > cuts,
+            "the board was not started as often as it was cut"
+        );
+    }
+
+    /// Waits until everything that the boards keep now is stored, compares it, and returns how much that is.
+    fn until_all_is_stored(&self) -> usize {
+        let (before, _) = self.pictures();
+        self.until("everything that was kept is stored", || {
+            let (_, stored) = self.pictures();
+            before.keys().all(|ulid| stored.contains(ulid)) || {
+                // A confirmation may have been cut off before it was said: then the picture is stored all the same.
+                let listed = self.listed();
+                before.keys().all(|ulid| listed.contains_key(ulid))
+            }
+        });
+        let listed = self.listed();
+        let lost: Vec<&String> =
+            before.iter().filter(|(ulid, digest)| listed.get(*ulid) != Some(digest)).map(|(ulid, _)| ulid).collect();
+        assert_eq!(lost, Vec::<&String>::new(), "of {} pictures", before.len());
+        before.len()
+    }
+
+    /// A picture that is stored, and its event.
+    fn stored_detection(&self) -> (Vec<u8>, Vec<u8>) {
+        let listed = self.listed();
+        let file: Value = serde_json::from_slice(&fs::read(self.path("lab.json")).unwrap()).unwrap();
+        let (operator, authority) = (self.path("operator"), self.path("authority.pem"));
+        let (operator, authority) = (operator.to_str().unwrap(), authority.to_str().unwrap());
+        let ulid = listed.keys().next_back().unwrap();
+        // Two of the three clouds have it.
+        let found = file["layout"]["clouds"].as_array().unwrap().iter().any(|cloud| {
+            let url = format!("https://127.0.0.1:{}", cloud["gateways"][0]["port"]);
+            let get = ["detections", "get", ulid, "--out", "found", "--project", operator];
+            self.folder.run(&[&get[..], &["--gateway", &url, "--authority", authority]].concat()).code == Some(0)
+        });
+        assert!(found, "no gateway has {ulid}");
+        let read = |end: &str| {
+            let name = format!("found/{ulid}.{end}");
+            let places = [self.folder.project().join(&name), self.path("operator").join(&name)];
+            fs::read(places.iter().find(|path| path.is_file()).unwrap()).unwrap()
+        };
+        (read("jpg"), read("json"))
     }
 
     fn down(self) {
@@ -211,37 +280,105 @@ fn quickstart_takes_a_board_along() {
 fn a_board_that_loses_power_at_any_moment_loses_no_picture() {
     let _alone = alone();
     let Some(folder) = project() else { return };
-    let cuts = if std::env::var_os("WILDCAM_SOAK").is_some() { 50 } else { 5 };
-    let seed = std::env::var("WILDCAM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
     let lab = Lab::up(&folder, "qemu-virt:1");
     lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
-    let relay = lab.relay("board-001");
-    let mut random = seed;
-    for cut in 0..cuts {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        thread::sleep(Duration::from_millis(500 + (random >> 33) % 6_000));
-        let machine = Lab::machine(relay);
-        kill_process(machine.unwrap_or_else(|| panic!("no machine runs at cut {cut}")), Signal::KILL).unwrap();
-        lab.until("the board starts again", || Lab::machine(relay).is_some_and(|next| Some(next) != machine));
+    lab.cut_power_at_random();
+    lab.down();
+}
+
+/// As above with the queue on a memory card, which somebody finds in the end.
+#[test]
+fn a_board_with_a_card_loses_no_picture_and_its_card_tells_nobody_anything() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let lab = Lab::up(&folder, "qemu-virt+card:1");
+    lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
+    assert!(lab.log("board-001").contains(" card: in use, "), "{}", lab.log("board-001"));
+    lab.cut_power_at_random();
+
+    let path = lab.path("boards/board-001.card");
+    let card = fs::read(&path).unwrap();
+    let written = card.chunks(512).filter(|block| block.iter().any(|byte| *byte != 0)).count();
+    assert!(written > 200, "the card was hardly used: {written} blocks");
+    let (picture, event) = lab.stored_detection();
+    let known: HashSet<&[u8]> =
+        picture.windows(WINDOW).chain(event.windows(WINDOW)).filter(|window| is_telling(window)).collect();
+    assert!(known.len() > 5_000, "{} bytes of picture, {} of event", picture.len(), event.len());
+    // What is looked for would be found: the firmware in the flash has the rows that pictures are made of.
+    let flash = fs::read(lab.path("boards/board-001.flash")).unwrap();
+    assert!(flash.windows(WINDOW).any(|window| known.contains(window)));
+    let clear = card.windows(WINDOW).position(|window| known.contains(window));
+    assert_eq!(clear, None, "a part of the picture or of its event lies on the card in clear");
+    for words in ["board-001", "taken_at", "timelapse", "image/jpeg", "WQh1"] {
+        assert!(memchr::memmem::find(&card, words.as_bytes()).is_none(), "{words} lies on the card in clear");
     }
-    let (before, _) = lab.pictures();
-    lab.until("everything that was kept is stored", || {
-        let (_, stored) = lab.pictures();
-        before.keys().all(|ulid| stored.contains(ulid)) || {
-            // A confirmation may have been cut off before it was said: then the picture is stored all the same.
-            let listed = lab.listed();
-            before.keys().all(|ulid| listed.contains_key(ulid))
-        }
-    });
-    let listed = lab.listed();
-    let lost: Vec<&String> =
-        before.iter().filter(|(ulid, digest)| listed.get(*ulid) != Some(digest)).map(|(ulid, _)| ulid).collect();
-    assert_eq!(lost, Vec::<&String>::new(), "of {} pictures", before.len());
-    println!("{} pictures kept over {cuts} losses of power, all of them stored as they were taken", before.len());
-    assert!(
-        lab.log("board-001").matches("power on").count() > cuts,
-        "the board was not started as often as it was cut"
-    );
+    let before = lab.pictures().0.len();
+    lab.down();
+
+    // Somebody puts it into a camera of their own.
+    let Some(other) = project() else { return };
+    let lab = Lab::up(&other, "qemu-virt+card:1");
+    lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
+    let relay = lab.relay("board-001");
+    kill_process(relay, Signal::STOP).unwrap();
+    kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+    fs::write(lab.path("boards/board-001.card"), &card).unwrap();
+    let known = lab.log("board-001").len();
+    kill_process(relay, Signal::CONT).unwrap();
+    lab.until("it says whose card it is", || lab.log("board-001")[known..].contains("card: not used: it is another"));
+    let kept = lab.pictures().0.len();
+    lab.until("it takes pictures without the card", || lab.pictures().0.len() >= kept + 3);
+    assert!(fs::read(lab.path("boards/board-001.card")).unwrap() == card, "the card is not as it was");
+    let (kept, stored) = lab.pictures();
+    assert!(stored.iter().all(|ulid| kept.contains_key(ulid)), "it sent a picture that it never took");
+    println!("{before} pictures by way of a card of which {written} blocks were written, and none in clear");
+    lab.down();
+}
+
+/// Cards come and go while no gateway answers, so that pictures wait in the flash and on two cards.
+#[test]
+fn a_card_that_comes_and_goes_costs_no_picture() {
+    let _alone = alone();
+    let Some(folder) = project() else { return };
+    let lab = Lab::up(&folder, "qemu-virt+card:1");
+    lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
+    let [slot, first, second, foreign] =
+        ["board-001.card", "first", "second", "foreign"].map(|name| lab.path("boards").join(name));
+    fs::File::create(&second).unwrap().set_len(16 << 20).unwrap();
+    fs::write(&foreign, vec![0x55; 16 << 20]).unwrap();
+    let relay = lab.relay("board-001");
+    let captured = || lab.log("board-001").matches(" captured ").count();
+    // Takes a card out and puts another in, and returns what the board says from then on.
+    let swap = |out: &Path, into: &Path, says: &str| {
+        kill_process(relay, Signal::STOP).unwrap();
+        kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+        fs::rename(&slot, out).unwrap();
+        fs::rename(into, &slot).unwrap();
+        let known = lab.log("board-001").len();
+        kill_process(relay, Signal::CONT).unwrap();
+        lab.until(says, || lab.log("board-001")[known..].contains(says));
+        let taken = captured();
+        lab.until("it takes pictures", || captured() >= taken + 2);
+        lab.log("board-001")[known..].to_owned()
+    };
+
+    let gateways = lab.processes(|name| name.contains("-r1-z1-"));
+    assert_eq!(gateways.len(), 3);
+    gateways.iter().for_each(|gateway| kill_process(*gateway, Signal::STOP).unwrap());
+    let taken = captured();
+    lab.until("pictures wait on the first card", || captured() >= taken + 2);
+    swap(&first, &foreign, "card: not used: it is not blank");
+    let said = swap(&foreign, &second, "card: in use, ");
+    let carried = said.split_once(" carried=").unwrap().1.lines().next().unwrap().parse::<u32>().unwrap();
+    assert!(carried >= 2, "what waited in the flash was not carried to the card: {said}");
+    assert!(fs::read(&foreign).unwrap().iter().all(|byte| *byte == 0x55), "somebody's card was written");
+    swap(&second, &first, "card: in use, ");
+    gateways.iter().for_each(|gateway| kill_process(*gateway, Signal::CONT).unwrap());
+    let known = lab.log("board-001").len();
+    lab.until("what waits on the first card is sent", || lab.log("board-001")[known..].contains(" waiting=0 "));
+    swap(&first, &second, "card: in use, ");
+    let kept = lab.until_all_is_stored();
+    println!("{kept} pictures, {carried} of them carried from the flash to a card, and none lost");
     lab.down();
 }
 
@@ -300,8 +437,15 @@ fn what_was_seen_is_told_before_the_pictures_that_wait_are_sent() {
 #[test]
 fn the_cloud_part_takes_less_than_100_kb_of_ram() {
     let _alone = alone();
-    let Some(folder) = project() else { return };
-    let lab = Lab::up(&folder, "qemu-virt:1");
+    for boards in ["qemu-virt:1", "qemu-virt+card:1"] {
+        let Some(folder) = project() else { return };
+        assert_takes_less_than_100_kb(&folder, boards);
+    }
+}
+
+#[track_caller]
+fn assert_takes_less_than_100_kb(folder: &TestDir, boards: &str) {
+    let lab = Lab::up(folder, boards);
     let reports = || lab.log("board-001").matches(" reported via=").count();
     lab.until("the first pictures are stored", || lab.pictures().1.len() >= 2);
     // A failure, and what is told after it, need the most.
@@ -319,7 +463,7 @@ fn the_cloud_part_takes_less_than_100_kb_of_ram() {
     }
     let total: u32 = parts.values().sum();
     parts.iter().for_each(|(part, bytes)| println!("{part:>14} {bytes:>7}"));
-    println!("{:>14} {total:>7}", "together");
+    println!("{:>14} {total:>7}  {boards}", "together");
     for part in ["queue", "link", "connections", "stack"] {
         assert!(parts.get(part).is_some_and(|bytes| *bytes > 1000), "the board does not tell of {part}: {parts:?}");
     }

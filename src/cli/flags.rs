@@ -17,21 +17,30 @@ const MOST_BOARDS: u16 = 16;
 /// How often an emulated board takes a picture and reports: it is some hundred times slower than a virtual camera.
 const EMULATED_PICTURE_MS: u64 = 2_000;
 
-/// How many emulated boards: `qemu-virt:3`.
+/// What an emulated board is called that has a memory card.
+const WITH_CARD: &str = "+card";
+
+/// How many emulated boards: `qemu-virt:3`, or `qemu-virt+card:3` for ones with memory cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct EmulatedBoards(u16);
+pub(super) struct EmulatedBoards {
+    /// How many.
+    pub(super) count: u16,
+    /// Whether each has a memory card.
+    pub(super) cards: bool,
+}
 
 impl FromStr for EmulatedBoards {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (board, count) = text.split_once(':').unwrap_or((text, "1"));
+        let (board, cards) = board.strip_suffix(WITH_CARD).map_or((board, false), |board| (board, true));
         let board: Board = board.parse().map_err(|error: crate::board::UnknownBoard| error.to_string())?;
         if board != Board::QemuVirt {
             return Err(format!("{board} is no emulated board; the emulated board is qemu-virt"));
         }
         match count.parse() {
-            Ok(count @ 1..=MOST_BOARDS) => Ok(Self(count)),
+            Ok(count @ 1..=MOST_BOARDS) => Ok(Self { count, cards }),
             _ => Err(format!("the count is a number from 1 to {MOST_BOARDS}, as in qemu-virt:3")),
         }
     }
@@ -58,7 +67,8 @@ pub(super) struct SpecArguments {
     /// How often each camera takes a picture (0s: never)
     #[arg(long, value_name = "TIME", default_value = "500ms")]
     upload_every: Period,
-    /// Emulated boards that run the real firmware in QEMU, as in qemu-virt:3; `wildcam build --board qemu-virt` makes it
+    /// Emulated boards that run the real firmware in QEMU, as in qemu-virt:3, or qemu-virt+card:3 with memory cards;
+    /// `wildcam build --board qemu-virt` makes it
     #[arg(long, value_name = "BOARD:N")]
     boards: Option<EmulatedBoards>,
     /// The delay between two clouds, one way
@@ -81,13 +91,13 @@ impl SpecArguments {
         spec.cameras.upload_every_ms = self.upload_every.as_millis();
         spec.delays.between_clouds_ms = self.between_clouds.as_millis();
         spec.seed = self.seed;
-        spec.boards = self.boards.map(|boards| emulated(boards.0, context)).transpose()?;
+        spec.boards = self.boards.map(|boards| emulated(boards, context)).transpose()?;
         Ok(spec)
     }
 }
 
 /// Emulated boards with the firmware that lies in target/firmware.
-pub(super) fn emulated(count: u16, context: &Context) -> Result<Boards, CommandError> {
+pub(super) fn emulated(boards: EmulatedBoards, context: &Context) -> Result<Boards, CommandError> {
     let qemu = context.program(EMULATOR).ok_or_else(|| {
         CommandError::new(Kind::Failed, format!("{EMULATOR} is not installed, and emulated boards need it"))
             .next_step("apt-get install qemu-system-misc")
@@ -99,7 +109,8 @@ pub(super) fn emulated(count: u16, context: &Context) -> Result<Boards, CommandE
     };
     let (boot, firmware) = (file("boot")?, file("full")?);
     Ok(Boards {
-        count,
+        count: boards.count,
+        cards: boards.cards,
         qemu,
         boot,
         firmware,
@@ -119,9 +130,12 @@ mod tests {
 
     #[test]
     fn emulated_boards_are_named_and_counted() {
-        assert_eq!("qemu-virt:3".parse(), Ok(EmulatedBoards(3)));
-        assert_eq!("qemu-virt".parse(), Ok(EmulatedBoards(1)));
-        for wrong in ["qemu-virt:0", "qemu-virt:17", "qemu-virt:x", "esp32c3:1", "arduino", ""] {
+        assert_eq!("qemu-virt:3".parse(), Ok(EmulatedBoards { count: 3, cards: false }));
+        assert_eq!("qemu-virt".parse(), Ok(EmulatedBoards { count: 1, cards: false }));
+        assert_eq!("qemu-virt+card:2".parse(), Ok(EmulatedBoards { count: 2, cards: true }));
+        for wrong in
+            ["+card", "qemu-virt+cards", "qemu-virt:0", "qemu-virt:17", "qemu-virt:x", "esp32c3:1", "arduino", ""]
+        {
             assert!(wrong.parse::<EmulatedBoards>().is_err(), "{wrong}");
         }
     }

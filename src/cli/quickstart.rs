@@ -44,7 +44,7 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
     deploy_and_destroy(&folder.join("practice"), &say, context).await?;
 
     let mut spec = Spec::three_clouds(1, 1, 1);
-    spec.boards = match flags::emulated(1, context) {
+    spec.boards = match flags::emulated(flags::EmulatedBoards { count: 1, cards: false }, context) {
         Ok(boards) => Some(boards),
         Err(missing) => {
             context.ui.status(format!("No emulated board takes part: {}", missing.in_one_line()));

@@ -69,6 +69,9 @@ pub struct Cameras {
 pub struct Boards {
     /// How many.
     pub count: u16,
+    /// Whether each has a memory card.
+    #[serde(default)]
+    pub cards: bool,
     /// The emulator.
     pub qemu: PathBuf,
     /// What the first flash chip of each holds: the boot stage.

@@ -14,7 +14,11 @@ use core::fmt::Debug;
 use embassy_net::driver::Driver;
 use embedded_storage::nor_flash::NorFlash;
 use rand_core::{CryptoRng, RngCore};
-use wildcam_core::{boot::Slot, identity::Wifi};
+use wildcam_core::{
+    boot::Slot,
+    flash::{BLOCK, BlockDevice},
+    identity::Wifi,
+};
 
 use crate::plan::Plan;
 
@@ -29,6 +33,10 @@ pub(crate) trait Board: Sized + 'static {
     /// Its flash from address 0, blocking. Erase unit 4096, program unit 4, reads at any multiple of 4: the queue, the
     /// boot journal, the settings and the identity all lie in it. A driver returns when the flash is no longer busy.
     type Flash: NorFlash + 'static;
+
+    /// Its memory card, blocking; [`NoCard`] where it has no place for one. A write returns when what was written survives
+    /// a loss of power, and each operation ends within a second, whatever the card does.
+    type Card: BlockDevice + 'static;
 
     /// Its network driver, Ethernet frames. The tasks run embassy-net over it, with DHCP.
     type Network: Driver + 'static;
@@ -86,6 +94,8 @@ pub(crate) trait Board: Sized + 'static {
 pub(crate) struct Parts<B: Board> {
     /// The whole flash.
     pub(crate) flash: B::Flash,
+    /// The card, if there is one that answers.
+    pub(crate) card: Option<B::Card>,
     /// The network driver.
     pub(crate) network: B::Network,
     /// What brings it up.
@@ -99,6 +109,27 @@ pub(crate) struct Parts<B: Board> {
     /// A key that only this chip has: the HMAC-SHA-256 of the text `wildcam identity 1` under a key in eFuse. `None`
     /// where no such key was burnt; the identity then stays in clear.
     pub(crate) sealing_key: Option<[u8; 32]>,
+}
+
+/// The card of a board that has no place for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "esp32s3"), expect(dead_code, reason = "the other boards have a place for a card"))]
+pub(crate) enum NoCard {}
+
+impl BlockDevice for NoCard {
+    type Error = Self;
+
+    fn blocks(&self) -> u32 {
+        match *self {}
+    }
+
+    fn read_block(&mut self, _: u32, _: &mut [u8; BLOCK]) -> Result<(), Self> {
+        match *self {}
+    }
+
+    fn write_block(&mut self, _: u32, _: &[u8; BLOCK]) -> Result<(), Self> {
+        match *self {}
+    }
 }
 
 /// What a run does wrong.

@@ -7,9 +7,10 @@ use embassy_futures::{
     yield_now,
 };
 use embassy_time::Instant;
+use embedded_storage::nor_flash::ErrorType;
 use sha2::{Digest as _, Sha256};
 use wildcam_core::{
-    queue::{self, Header},
+    queue::{Header, ShelfError},
     wire::{EVENT_MAX_BYTES, Event, Image, Priority, Sha256Hex, Ulid, clipped, json},
 };
 
@@ -18,7 +19,7 @@ use crate::{
     boards::Chosen,
     description, infer,
     random::Random,
-    state::State,
+    state::{Shelved, State, Store},
 };
 
 /// Bytes of a picture that are in RAM at a time.
@@ -32,7 +33,7 @@ enum Error<E, F> {
     /// The source gave another length than it said.
     Length,
     Event,
-    Queue(queue::Error<F>),
+    Queue(ShelfError<F>),
 }
 
 /// Takes pictures for ever.
@@ -142,12 +143,36 @@ async fn take<E: PictureSource>(
     let mut metadata = [0; EVENT_MAX_BYTES];
     let length = json::to_slice(&event, &mut metadata).map_err(|_| Error::Event)?;
     let header = Header::of(&event);
-    let mut queue = state.queue.lock().await;
-    let mut writer = queue.begin(&header, &metadata[..length]).map_err(Error::Queue)?;
-    read_through(eye, bytes, |piece| writer.write(piece).map_err(Error::Queue)).await?;
-    writer.commit().map_err(Error::Queue)?;
+    store(&mut *state.queue.lock().await, eye, &header, &metadata[..length]).await?;
     let event_sha256 = Sha256::digest(&metadata[..length]).into();
     Ok(Taken { ulid, image_sha256: sha256, event_sha256, bytes })
+}
+
+/// Makes the picture durable: on the card, and when that fails in the flash.
+async fn store<E: PictureSource>(
+    queue: &mut Shelved,
+    eye: &mut E,
+    header: &Header,
+    metadata: &[u8],
+) -> Result<(), Error<E::Error, <Store as ErrorType>::Error>> {
+    match put(queue, eye, header, metadata).await {
+        Err(Error::Queue(ShelfError::CardFailed)) => {
+            queue.leave_card().map_err(|error| Error::Queue(ShelfError::Queue(error)))?;
+            put(queue, eye, header, metadata).await
+        }
+        done => done,
+    }
+}
+
+async fn put<E: PictureSource>(
+    queue: &mut Shelved,
+    eye: &mut E,
+    header: &Header,
+    metadata: &[u8],
+) -> Result<(), Error<E::Error, <Store as ErrorType>::Error>> {
+    let mut writer = queue.begin(header, metadata).map_err(Error::Queue)?;
+    read_through(eye, header.body_bytes, |piece| writer.write(piece).map_err(Error::Queue)).await?;
+    writer.commit().map_err(Error::Queue)
 }
 
 /// Reads the picture from its first byte to its last, and gives each piece to `take`.

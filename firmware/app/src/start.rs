@@ -1,6 +1,9 @@
 //! From the parts of a board to running tasks.
 
-use core::cell::{Cell, RefCell};
+use core::{
+    cell::{Cell, RefCell},
+    fmt::Debug,
+};
 
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use embassy_executor::Spawner;
@@ -12,9 +15,9 @@ use wildcam_core::{
     boot,
     camera::Settings as CameraSettings,
     cose::{self, Endpoints, MAX_DOCUMENT},
-    flash::Part,
+    flash::{BlockDevice as _, Card, Claimed, Part},
     identity::Identity,
-    queue::Queue,
+    queue::{Carried, Place, Shelf},
     settings::Settings,
 };
 
@@ -23,7 +26,7 @@ use crate::{
     boards::Chosen,
     capture, console, description, marks,
     random::Random,
-    state::{DeviceTimer, Flash, LAYOUT, Pictures, SharedQueue, State},
+    state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, Shelved, State},
     tls::{CONNECTIONS, Dialer, Slot},
     uplink::{self, Link, Uplink},
     watch, who,
@@ -81,7 +84,7 @@ type Begun = (&'static State, <Chosen as Board>::Eye, <Chosen as Board>::Power, 
 fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> {
     static FLASH: StaticCell<RefCell<Flash>> = StaticCell::new();
     static STATE: StaticCell<State> = StaticCell::new();
-    let Parts { flash, network: card, radio, eye, mut entropy, power, sealing_key } = parts;
+    let Parts { flash, card, network: interface, radio, eye, mut entropy, power, sealing_key } = parts;
     let random = Random::seed(&mut entropy);
     let flash: &'static RefCell<Flash> = FLASH.init(RefCell::new(flash));
 
@@ -118,7 +121,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     // A camera that slept knows the time better than what it kept: its clock went on.
     let slept_ms = power.slept().map_or(0, |slept| slept.unix_ms);
     let unix_ms = identity.set_at_ms.max(settings.counters().unix_ms).max(slept_ms);
-    let queue = mount(flash)?;
+    let queue = mount(flash, own(card, &identity.card_key))?;
     log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
 
     let list = endpoints(&identity, &mut settings)?;
@@ -141,7 +144,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     });
     state.set_unix_ms(unix_ms);
 
-    let stack = connect(spawner, card, random)?;
+    let stack = connect(spawner, interface, random)?;
     spawner.spawn(watching(state).map_err(|_| "a task has no room")?);
     if fault != Some(Fault::Silent) {
         let camera = camera(&identity, list, boot_count, state, stack, random);
@@ -219,11 +222,41 @@ fn camera(
     CAMERA.init_with(|| Uplink::new(settings, dialer, DeviceTimer, random))
 }
 
+/// The card, if it is this camera's.
 #[inline(never)]
-fn mount(flash: &'static RefCell<Flash>) -> Result<&'static SharedQueue, &'static str> {
+fn own(card: Option<<Chosen as Board>::Card>, key: &[u8; 32]) -> Option<OwnCard> {
+    let Some(card) = card else {
+        log::info!("card: none");
+        return None;
+    };
+    match Claimed::open(card, key) {
+        Ok(card) => Some(card),
+        Err(error) => {
+            log::warn!("card: not used: {error}");
+            None
+        }
+    }
+}
+
+/// Said when the card fails in the middle of something.
+fn card_failed(error: &dyn Debug) {
+    log::warn!("card: failed, and the flash is used until the next start: {error:?}");
+}
+
+#[inline(never)]
+fn mount(flash: &'static RefCell<Flash>, card: Option<OwnCard>) -> Result<&'static SharedQueue, &'static str> {
     static QUEUE: StaticCell<SharedQueue> = StaticCell::new();
-    let queue = QUEUE.init_with(|| Mutex::new(Queue::closed(Part::new(flash, LAYOUT.queue))));
-    queue.get_mut().open().map_err(|_| "the queue cannot be mounted")?;
+    let blocks = card.as_ref().map_or(0, OwnCard::blocks);
+    let part = Part::new(flash, LAYOUT.queue);
+    let queue = QUEUE.init_with(|| Mutex::new(Shelf::closed(part, card.map(Card::new), card_failed)));
+    let shelf = queue.get_mut();
+    let Carried { items, more } = shelf.open(Chosen::feed).map_err(|_| "the queue cannot be mounted")?;
+    if shelf.place() == Place::Card {
+        log::info!("card: in use, blocks={blocks} carried={items}");
+        if more {
+            log::warn!("card: no room for all that waits in the flash; the rest of it stays there until a later start");
+        }
+    }
     Ok(queue)
 }
 
@@ -232,7 +265,7 @@ fn waiting(queue: &SharedQueue) -> Result<u32, &'static str> {
 }
 
 fn report_sizes() {
-    marks::print("queue", size_of::<Pictures>());
+    marks::print("queue", size_of::<Shelved>());
     marks::print("link", size_of::<Uplink>());
     marks::print("connections", size_of::<[Slot; CONNECTIONS]>());
     marks::print("network", size_of::<StackResources<SOCKETS>>());

@@ -6,9 +6,9 @@ use embassy_sync::{blocking_mutex::raw::NoopRawMutex, mutex::Mutex, signal::Sign
 use embassy_time::{Instant, Timer};
 use wildcam_core::{
     boot::Entry,
-    flash::Part,
+    flash::{BLOCK, Card, Claimed, Part},
     layout::Layout,
-    queue::{ItemId, LOG_SECTORS, MAX_EXCEPT, Queue},
+    queue::{ItemId, LOG_SECTORS, MAX_EXCEPT, Queue, Shelf},
     settings::Settings,
     wire::CameraId,
 };
@@ -31,11 +31,26 @@ const SECTORS: usize = LAYOUT.queue.bytes as usize / wildcam_core::layout::SECTO
 
 /// The flash of the board.
 pub(crate) type Flash = <Chosen as Board>::Flash;
+/// The part of the flash that a queue lies in.
+pub(crate) type Store = Part<'static, Flash>;
 /// The queue in its part of the flash.
-pub(crate) type Pictures = Queue<Part<'static, Flash>, ITEMS, SECTORS>;
+pub(crate) type Pictures = Queue<Store, ITEMS, SECTORS>;
+
+/// Sectors of the queue on a card, and their size: 8 MiB, some of them for the log. A sector is erased in one go, while
+/// nothing else runs: its 64 blocks take a tenth of a second, and 16 at a card's slowest (250 ms for each, SD Physical
+/// Layer Simplified Specification 9.00, section 4.6.2.2), which the watchdog still allows.
+const CARD_SECTORS: usize = 256 - LOG_SECTORS;
+const CARD_SECTOR_BYTES: usize = 32 * 1024;
+
+/// The card of this camera.
+pub(crate) type OwnCard = Claimed<<Chosen as Board>::Card>;
+/// What waits: on the card if there is one, else in the flash.
+pub(crate) type Shelved = Shelf<Store, Card<OwnCard, BLOCK, CARD_SECTOR_BYTES>, ITEMS, SECTORS, CARD_SECTORS>;
+
+const _: () = assert!(size_of::<Shelved>() < size_of::<Pictures>() + 1800, "a card takes more RAM than it may");
 
 /// The queue as the tasks share it.
-pub(crate) type SharedQueue = Mutex<NoopRawMutex, Pictures>;
+pub(crate) type SharedQueue = Mutex<NoopRawMutex, Shelved>;
 
 /// What the tasks share. All run in one thread.
 pub(crate) struct State {

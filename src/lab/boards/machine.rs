@@ -7,10 +7,10 @@ use crate::lab::Error;
 ///
 /// The network is QEMU's own, in user space: from inside, this machine's loopback is 10.0.2.2.
 fn arguments(part: &BoardPart) -> Vec<String> {
+    // A comma in an option is written twice.
+    let escaped = |path: &std::path::Path| path.to_string_lossy().replace(',', ",,");
     let flash = |unit: u8, access: &str, path: &std::path::Path| {
-        // A comma in an option is written twice.
-        let path = path.to_string_lossy().replace(',', ",,");
-        format!("if=pflash,unit={unit},format=raw,readonly={access},file={path}")
+        format!("if=pflash,unit={unit},format=raw,readonly={access},file={}", escaped(path))
     };
     let mut arguments: Vec<String> = [
         "-machine",
@@ -42,6 +42,12 @@ fn arguments(part: &BoardPart) -> Vec<String> {
     .into();
     for (unit, access, path) in [(0, "on", &part.boot), (1, "off", &part.flash)] {
         arguments.extend(["-drive".to_owned(), flash(unit, access, path)]);
+    }
+    if let Some(card) = &part.card {
+        // To cut a board's power is to kill this process, which loses nothing that it wrote: the host need not sync for it.
+        let drive = format!("if=none,id=card,format=raw,cache=unsafe,file={}", escaped(card));
+        arguments.extend(["-drive".to_owned(), drive]);
+        arguments.extend(["-device", "virtio-blk-device,drive=card"].map(str::to_owned));
     }
     arguments
 }

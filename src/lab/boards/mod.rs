@@ -38,6 +38,9 @@ pub struct BoardPart {
     pub boot: PathBuf,
     /// The second flash chip: slots, identity, queue.
     pub flash: PathBuf,
+    /// The memory card, if there is one.
+    #[serde(default)]
+    pub card: Option<PathBuf>,
     /// Where it is noted what the camera did.
     pub events: PathBuf,
     /// This configuration, for the process that becomes the machine.

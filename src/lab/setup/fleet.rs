@@ -35,6 +35,9 @@ use crate::{
 /// How long a token of a camera of the lab is valid.
 const TOKEN_VALID: Duration = Duration::from_secs(3600);
 
+/// Size of an emulated board's memory card: the queue takes the first 8 MiB, as of any card.
+const CARD_BYTES: u64 = 16 << 20;
+
 /// The configuration of the virtual cameras.
 #[derive(Serialize, Deserialize)]
 pub struct CamerasPart {
@@ -142,6 +145,12 @@ impl<'a> Fleet<'a> {
             let file = |end: &str| setup.folder.join("boards").join(format!("{name}{end}"));
             let (boot, flash) = (file(".boot"), file(".flash"));
             self.write_read_only(boards, &boot)?;
+            let card = boards.cards.then(|| file(".card"));
+            if let Some(card) = &card {
+                // Blank, as a camera wants it; the host keeps only what is written to it.
+                let made = flash::private().truncate(true).open(card).and_then(|file| file.set_len(CARD_BYTES));
+                made.map_err(|source| Error::File { path: card.clone(), source })?;
+            }
             let found = flash::find(&[Place::File(flash.clone())], Link::default()).remove(0).map_err(flashing)?;
             let camera = camera(&name)?;
             let token = Secret::new(self.token(camera.clone()).await?);
@@ -153,6 +162,7 @@ impl<'a> Fleet<'a> {
                 qemu: boards.qemu.clone(),
                 boot,
                 flash,
+                card,
                 events: events(setup.folder)[2].clone(),
                 config: setup.folder.join("parts").join(format!("{name}.json")),
             };

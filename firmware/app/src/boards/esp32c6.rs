@@ -3,6 +3,7 @@
 //! | line | pin |
 //! |---|---|
 //! | SPI clock, to the camera, from the camera, select | GPIO19, GPIO18, GPIO20, GPIO21 |
+//! | memory card (on the same SPI) select, with 10 kΩ to 3.3 V | GPIO3 |
 //! | control bus data, clock (4.7 kΩ to 3.3 V each) | GPIO22, GPIO23 |
 //! | motion sensor, high while something moves | GPIO2 |
 //! | battery through 2 × 470 kΩ | GPIO0 |
@@ -17,12 +18,13 @@ use esp_hal::{
 };
 use esp_radio::wifi::Interface;
 
-use super::esp::{self, Entropy, Flash, SpiEye, Station, Supply, Wires};
+use super::esp::{self, BusWires, Entropy, Flash, Sd, SharedBus, SpiEye, Station, Supply, Wires};
 use crate::board::Parts;
 
 pub(super) const NAME: &str = "esp32c6";
 pub(super) const FLASH_BYTES: u32 = 4 << 20;
 
+pub(super) type Card = Sd;
 pub(super) type Eye = SpiEye;
 pub(super) type Battery = GPIO0<'static>;
 pub(super) type Solar = GPIO1<'static>;
@@ -36,21 +38,21 @@ async fn main(spawner: Spawner) -> ! {
     let pins = esp::init();
     esp::start(pins.TIMG0, pins.FROM_CPU_INTR0);
 
-    let wires = Wires {
-        clock: pins.GPIO19.into(),
-        to_camera: pins.GPIO18.into(),
-        from_camera: pins.GPIO20.into(),
-        select: pins.GPIO21.into(),
-        data: pins.GPIO22.into(),
-        control_clock: pins.GPIO23.into(),
-    };
+    let bus = BusWires { clock: pins.GPIO19.into(), out: pins.GPIO18.into(), back: pins.GPIO20.into() };
+    let bus = SharedBus::new(pins.SPI2, bus);
+    let wires = Wires { select: pins.GPIO21.into(), data: pins.GPIO22.into(), control_clock: pins.GPIO23.into() };
     let motion = Input::new(pins.GPIO2, InputConfig::default().with_pull(Pull::Down));
+
+    // The camera first: it may not be selected when the card is woken.
+    let eye = SpiEye::new(bus, pins.I2C0, wires);
+    let card = Sd::find(bus, pins.GPIO3.into());
 
     let parts = Parts {
         flash: Flash::new(pins.FLASH),
+        card,
         network: Interface::station(),
         radio: Station::new(pins.WIFI),
-        eye: SpiEye::new(pins.SPI2, pins.I2C0, wires),
+        eye,
         entropy: Entropy::new(pins.RNG),
         power: Supply::new(pins.ADC1, pins.GPIO0, pins.GPIO1, motion, pins.LPWR),
         sealing_key: esp::sealing_key(pins.HMAC),

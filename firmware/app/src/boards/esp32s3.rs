@@ -26,11 +26,13 @@ use esp_hal::{
 use esp_radio::wifi::Interface;
 
 use super::esp::{self, Dvp, Entropy, Flash, Lines, Station, Supply};
-use crate::board::Parts;
+use crate::board::{NoCard, Parts};
 
 pub(super) const NAME: &str = "esp32s3";
 pub(super) const FLASH_BYTES: u32 = 8 << 20;
 
+/// It has none: the board has a slot on pins of its own, for which nobody has written a driver here.
+pub(super) type Card = NoCard;
 pub(super) type Eye = Dvp;
 pub(super) type Battery = GPIO1<'static>;
 pub(super) type Solar = GPIO2<'static>;
@@ -66,6 +68,7 @@ async fn main(spawner: Spawner) -> ! {
 
     let parts = Parts {
         flash: Flash::new(pins.FLASH),
+        card: None,
         network: Interface::station(),
         radio: Station::new(pins.WIFI),
         eye: Dvp::new(Lines { port, control, memory: pins.PSRAM }),

@@ -46,6 +46,13 @@ pub struct Part<'f, F> {
     region: Region,
 }
 
+// By hand, because the flash itself need not be one that can be copied.
+impl<F> Clone for Part<'_, F> {
+    fn clone(&self) -> Self {
+        Self { flash: self.flash, region: self.region }
+    }
+}
+
 impl<'f, F> Part<'f, F> {
     /// The part `region` of `flash`.
     #[must_use]

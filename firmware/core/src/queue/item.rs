@@ -171,6 +171,27 @@ pub enum Error<E> {
     Exhausted,
 }
 
+impl<E> Error<E> {
+    /// What the flash reports, or else the error of a queue on another flash.
+    pub(super) fn split<T>(self) -> Result<Error<T>, E> {
+        Ok(match self {
+            Self::Flash(error) => return Err(error),
+            Self::Geometry => Error::Geometry,
+            Self::IndexTooSmall => Error::IndexTooSmall,
+            Self::TooLarge => Error::TooLarge,
+            Self::Duplicate => Error::Duplicate,
+            Self::Refused => Error::Refused,
+            Self::NotFound => Error::NotFound,
+            Self::Length => Error::Length,
+            Self::Digest => Error::Digest,
+            Self::Abandoned => Error::Abandoned,
+            Self::BufferTooSmall => Error::BufferTooSmall,
+            Self::Damaged => Error::Damaged,
+            Self::Exhausted => Error::Exhausted,
+        })
+    }
+}
+
 impl<E: fmt::Debug> fmt::Display for Error<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -24,6 +24,7 @@
 //!
 //! RAM holds one number for each sector and one entry for each item; both are rebuilt at mount from the records.
 
+mod carry;
 mod filter;
 mod item;
 mod layout;
@@ -31,15 +32,18 @@ mod log;
 mod mount;
 mod rate;
 mod seeded;
+mod shelf;
 mod store;
 mod writer;
 
+pub use carry::{Carried, CarryError, carry};
 pub use filter::{Filter, MAX_EXCEPT, MAX_SPECIES};
 pub use item::{Error, Header, Item, ItemId, MAX_KIND, MAX_METADATA, Priority, Stats};
 pub use log::LOG_SECTORS;
 pub use rate::TokenBucket;
 #[cfg(feature = "mutants")]
 pub use seeded::Mutant;
+pub use shelf::{Place, Shelf, ShelfError, ShelfWriter};
 pub use store::Queue;
 pub use writer::Writer;
 

@@ -16,6 +16,15 @@ enum Marks {
     Free(u8),
 }
 
+/// What becomes of items for which the index has no place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beyond {
+    /// The queue cannot be opened.
+    Refuse,
+    /// The oldest ones have the places.
+    Overlook,
+}
+
 impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECTORS> {
     /// Opens the queue that `flash` holds; flash that holds none, erased or not, is an empty queue. Finishes what
     /// a loss of power interrupted, drops what is torn, and counts the boot counter up.
@@ -75,6 +84,16 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
     /// # Errors
     /// Those of [`Queue::mount`]; the queue must not be used after one.
     pub fn open(&mut self) -> Result<(), Error<F::Error>> {
+        self.open_as(Beyond::Refuse)
+    }
+
+    /// Opens the queue with no more than its `ITEMS` oldest items, to take them out. Nothing may be put into it: the
+    /// sectors of the others count as free.
+    pub(super) fn open_oldest(&mut self) -> Result<(), Error<F::Error>> {
+        self.open_as(Beyond::Overlook)
+    }
+
+    fn open_as(&mut self, beyond: Beyond) -> Result<(), Error<F::Error>> {
         // Addresses have 32 bits.
         let addressable = self.flash.capacity().min(u32::MAX as usize);
         self.sectors = (addressable / Layout::<F>::SECTOR).saturating_sub(LOG_SECTORS).min(SECTORS);
@@ -83,14 +102,14 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
         }
         self.log = Log::scan(&mut self.flash, self.seed).map_err(Error::Flash)?;
         self.next_sequence = self.log.last.next_sequence;
-        self.scan()?;
+        self.scan(beyond)?;
         let lost = self.drop_incomplete()?;
         self.free_unowned();
         self.count_boot(lost)
     }
 
     /// Reads the record at the start of each sector, and finishes the eviction that the log announces.
-    fn scan(&mut self) -> Result<(), Error<F::Error>> {
+    fn scan(&mut self, beyond: Beyond) -> Result<(), Error<F::Error>> {
         let mut newest = 0;
         let victim = if seeded!(self.seed, EvictionForgotten) { 0 } else { self.log.last.victim };
         for sector in 0..self.sectors {
@@ -98,7 +117,7 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
             let start = self.address(sector);
             layout::read(&mut self.flash, start, &mut record).map_err(Error::Flash)?;
             let sequence = if let Some(head) = Head::decode(&record) {
-                self.scan_head(sector, &record, &head, victim)?;
+                self.scan_head(sector, &record, &head, victim, beyond)?;
                 head.sequence
             } else if let Some((sequence, _)) = layout::decode_continuation(&record) {
                 sequence
@@ -124,6 +143,7 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
         record: &[u8; HEAD_BYTES],
         head: &Head,
         victim: u32,
+        beyond: Beyond,
     ) -> Result<(), Error<F::Error>> {
         let mut commit = [0; COMMIT_BYTES];
         let at = self.address(sector) + Layout::<F>::COMMIT_AT as u32;
@@ -135,7 +155,17 @@ impl<F: NorFlash, const ITEMS: usize, const SECTORS: usize> Queue<F, ITEMS, SECT
         if head.sequence == victim {
             return self.program_mark(sector, slot);
         }
-        self.index.push(Entry::new::<F>(head, sector, slot)).map_err(|_| Error::IndexTooSmall)
+        let entry = Entry::new::<F>(head, sector, slot);
+        let Err(entry) = self.index.push(entry) else { return Ok(()) };
+        if beyond == Beyond::Refuse {
+            return Err(Error::IndexTooSmall);
+        }
+        if let Some(newest) = self.index.iter_mut().max_by_key(|entry| entry.sequence)
+            && entry.sequence < newest.sequence
+        {
+            *newest = entry;
+        }
+        Ok(())
     }
 
     fn marks(&mut self, sector: usize) -> Result<Marks, Error<F::Error>> {

@@ -1,6 +1,7 @@
 //! A simple model of the queue, and the life of a queue that is compared with it at every step.
 #![allow(missing_docs, unreachable_pub, dead_code)]
 
+use embedded_storage::nor_flash::NorFlash;
 use sha2::{Digest, Sha256};
 use wildcam_core::flash::powercut::{PowerCutError, PowerCutFlash, Scenario, Stop};
 use wildcam_core::queue::{Error, Filter, Header, ItemId, Priority, Queue};
@@ -124,7 +125,10 @@ fn broken(what: impl Into<String>) -> Stop {
     Stop::Broken(what.into())
 }
 
-fn stop(error: StoreError) -> Stop {
+/// A queue of the model's size on any flash.
+pub type On<F> = Queue<F, ITEMS, SECTORS>;
+
+pub fn stop<E: std::fmt::Debug + Into<Stop>>(error: Error<E>) -> Stop {
     match error {
         Error::Flash(error) => error.into(),
         other => broken(format!("unexpected answer: {other}")),
@@ -140,8 +144,8 @@ macro_rules! promise {
 }
 
 /// Settles what was pending by what the mounted queue shows, and then compares everything.
-pub fn check_mounted<const W: usize, const S: usize>(
-    queue: &mut Store<'_, W, S>,
+pub fn check_mounted<F: NorFlash<Error: Into<Stop> + PartialEq>>(
+    queue: &mut On<F>,
     known: &mut Known,
 ) -> Result<(), Stop> {
     promise!(queue.boot() > known.boot, "the boot counter is {} after {}", queue.boot(), known.boot);
@@ -174,7 +178,7 @@ pub fn check_mounted<const W: usize, const S: usize>(
 }
 
 /// Compares the queue with what it promised, byte by byte.
-pub fn check<const W: usize, const S: usize>(queue: &mut Store<'_, W, S>, known: &Known) -> Result<(), Stop> {
+pub fn check<F: NorFlash<Error: Into<Stop> + PartialEq>>(queue: &mut On<F>, known: &Known) -> Result<(), Stop> {
     for item in &known.live {
         let id = ItemId(item.id);
         let found = match queue.get(id) {
@@ -227,8 +231,8 @@ pub enum Step {
     Remove(usize),
 }
 
-pub fn take<const W: usize, const S: usize>(
-    queue: &mut Store<'_, W, S>,
+pub fn take<F: NorFlash<Error: Into<Stop> + PartialEq>>(
+    queue: &mut On<F>,
     known: &mut Known,
     step: Step,
 ) -> Result<(), Stop> {
@@ -251,8 +255,8 @@ pub fn take<const W: usize, const S: usize>(
     }
 }
 
-fn remove<const W: usize, const S: usize>(
-    queue: &mut Store<'_, W, S>,
+fn remove<F: NorFlash<Error: Into<Stop> + PartialEq>>(
+    queue: &mut On<F>,
     known: &mut Known,
     id: u128,
 ) -> Result<(), Stop> {
@@ -264,8 +268,8 @@ fn remove<const W: usize, const S: usize>(
     Ok(())
 }
 
-fn put<const W: usize, const S: usize>(
-    queue: &mut Store<'_, W, S>,
+fn put<F: NorFlash<Error: Into<Stop> + PartialEq>>(
+    queue: &mut On<F>,
     known: &mut Known,
     priority: Priority,
     metadata_bytes: usize,
@@ -274,7 +278,7 @@ fn put<const W: usize, const S: usize>(
 ) -> Result<(), Stop> {
     let item = Wanted { id: known.next_id, priority, metadata_bytes, body_bytes };
     known.next_id += 1;
-    let size = |item: &Wanted| Store::<'_, W, S>::sectors_for(item.metadata_bytes, item.body_bytes as u32);
+    let size = |item: &Wanted| On::<F>::sectors_for(item.metadata_bytes, item.body_bytes as u32);
     let sectors = u64::from(queue.stats().sectors);
     let (metadata, body) = (item.metadata(), item.body());
     let header = item.header(&body);

@@ -11,7 +11,11 @@ mod flash;
 mod power;
 mod radio;
 mod retained;
+#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+mod sd;
 mod seal;
+#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+mod spi_bus;
 #[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
 mod spi_eye;
 mod stack;
@@ -35,7 +39,11 @@ pub(crate) use entropy::Entropy;
 pub(crate) use flash::Flash;
 pub(crate) use power::Supply;
 pub(crate) use radio::Station;
+#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+pub(crate) use sd::Sd;
 pub(crate) use seal::sealing_key;
+#[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+pub(crate) use spi_bus::{BusWires, SharedBus};
 #[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
 pub(crate) use spi_eye::{SpiEye, Wires};
 
@@ -62,6 +70,7 @@ impl Board for Esp {
     const FLASH_BYTES: u32 = chip::FLASH_BYTES;
 
     type Flash = Flash;
+    type Card = chip::Card;
     type Network = esp_radio::wifi::Interface;
     type Radio = Station;
     type Eye = chip::Eye;

@@ -1,17 +1,12 @@
 //! The ArduCAM Mini on SPI and I2C.
 
 use embassy_time::{Duration, Instant, Timer};
-use embedded_hal_bus::spi::{ExclusiveDevice, NoDelay};
 use esp_hal::{
     Blocking,
     delay::Delay,
-    gpio::{AnyPin, Level, Output, OutputConfig},
+    gpio::AnyPin,
     i2c::master::{Config as I2cConfig, I2c},
-    peripherals::{I2C0, SPI2},
-    spi::{
-        Mode,
-        master::{Config as SpiConfig, Spi},
-    },
+    peripherals::I2C0,
     time::Rate,
 };
 use wildcam_core::sensor::{
@@ -19,6 +14,7 @@ use wildcam_core::sensor::{
     ov2640::{Quality, Size},
 };
 
+use super::spi_bus::{Device, SharedBus};
 use crate::board::PictureSource;
 
 /// How long a frame may take: the sensor makes 7.5 a second at full size, and slower ones in the dark.
@@ -30,7 +26,6 @@ const POLL: Duration = Duration::from_millis(5);
 /// Frames that are thrown away after the sensor was set up, until its exposure is right.
 const SETTLING: usize = 4;
 
-type Device = ExclusiveDevice<Spi<'static, Blocking>, Output<'static>, NoDelay>;
 type Bus = I2c<'static, Blocking>;
 type Fault = Error<<Device as embedded_hal::spi::ErrorType>::Error, <Bus as embedded_hal::i2c::ErrorType>::Error>;
 
@@ -63,14 +58,8 @@ pub(crate) struct SpiEye {
     state: State,
 }
 
-/// The pins that the camera is wired to.
+/// The pins that the camera is wired to, besides those of the bus that it shares with the card.
 pub(crate) struct Wires {
-    /// The clock of SPI.
-    pub(crate) clock: AnyPin<'static>,
-    /// To the camera.
-    pub(crate) to_camera: AnyPin<'static>,
-    /// From the camera.
-    pub(crate) from_camera: AnyPin<'static>,
     /// Low while the camera is spoken to on SPI.
     pub(crate) select: AnyPin<'static>,
     /// The data of the control bus.
@@ -80,20 +69,12 @@ pub(crate) struct Wires {
 }
 
 impl SpiEye {
-    /// The camera on these wires: SPI at 8 MHz in mode 0, I2C at 100 kHz.
-    pub(crate) fn new(spi: SPI2<'static>, control: I2C0<'static>, wires: Wires) -> Self {
-        let config = SpiConfig::default().with_frequency(Rate::from_mhz(8)).with_mode(Mode::_0);
-        let spi = Spi::new(spi, config).expect("8 MHz is a rate of the SPI");
-        let spi = spi.with_sck(wires.clock).with_mosi(wires.to_camera).with_miso(wires.from_camera);
-        let select = Output::new(wires.select, Level::High, OutputConfig::default());
+    /// The camera on this bus and these wires: SPI at 8 MHz in mode 0, I2C at 100 kHz.
+    pub(crate) fn new(bus: SharedBus, control: I2C0<'static>, wires: Wires) -> Self {
         let config = I2cConfig::default().with_frequency(Rate::from_khz(100));
         let control = I2c::new(control, config).expect("100 kHz is a rate of the I2C");
         let control = control.with_sda(wires.data).with_scl(wires.control_clock);
-        let device = match ExclusiveDevice::new_no_delay(spi, select) {
-            Ok(device) => device,
-            Err(never) => match never {},
-        };
-        Self { camera: ArduCam::new(device, control), state: State::Unknown }
+        Self { camera: ArduCam::new(bus.device(wires.select), control), state: State::Unknown }
     }
 
     async fn frame(&mut self) -> Result<(), EyeError> {

@@ -6,6 +6,7 @@
 //! A page of options in pflash unit 0 (`wildcam_virt::config`) sets `picture-every-ms`, `report-every-ms` and `trial-ms`,
 //! and with `fault` (`b:panic`, `b:hang`, `b:silent`) makes the image of a slot fail, to see it rolled back.
 
+mod card;
 mod executor;
 mod eye;
 mod net;
@@ -29,6 +30,7 @@ impl Board for QemuVirt {
     const FLASH_BYTES: u32 = flash::FLASH_BYTES;
 
     type Flash = flash::Flash;
+    type Card = card::Disk;
     type Network = net::Card;
     type Radio = Cable;
     type Eye = eye::Script;
@@ -112,7 +114,8 @@ async fn first(spawner: Spawner) {
     // SAFETY: the only one that this program makes.
     let flash = unsafe { flash::Flash::take() };
     let sealing_key = flash::fuse();
-    let parts = Parts { flash, network, radio: Cable, eye: eye::Script::new(), entropy, power, sealing_key };
+    let card = card::Disk::find();
+    let parts = Parts { flash, card, network, radio: Cable, eye: eye::Script::new(), entropy, power, sealing_key };
     crate::run(spawner, parts).await
 }
 

@@ -14,7 +14,7 @@ use virtio_drivers::{
     BufferDirection, Hal, PAGE_SIZE, PhysAddr,
     device::{net::VirtIONetRaw, rng::VirtIORng},
     transport::{
-        DeviceType, Transport as _,
+        DeviceType,
         mmio::{MmioTransport, VirtIOHeader},
     },
 };
@@ -28,7 +28,7 @@ const PLIC_ENABLE: usize = PLIC + 0x2000;
 const PLIC_THRESHOLD: usize = PLIC + 0x20_0000;
 const PLIC_CLAIM: usize = PLIC + 0x20_0004;
 
-/// A legacy queue of net takes two pages, and there are two of those and one of rng.
+/// A legacy queue takes two pages; there are two of net, one of rng, and one of a card.
 const DMA_PAGES: usize = 8;
 
 #[repr(align(4096))]
@@ -66,15 +66,24 @@ unsafe impl Hal for Identical {
     unsafe fn unshare(_: PhysAddr, _: NonNull<[u8]>, _: BufferDirection) {}
 }
 
-type Transport = MmioTransport<'static>;
+pub(super) type Transport = MmioTransport<'static>;
 
-fn find(kind: DeviceType) -> Option<(usize, Transport)> {
-    (0..SLOT_COUNT).find_map(|slot| {
-        let header = NonNull::new(with_exposed_provenance_mut::<VirtIOHeader>(SLOTS + slot * SLOT_BYTES))?;
+/// Place in a slot of the number that says what kind of device is in it (section 4.2.2); 0 is none.
+const DEVICE_ID: usize = 0x008;
+
+/// The device of this kind, and its slot.
+pub(super) fn find(kind: DeviceType) -> Option<(usize, Transport)> {
+    // The register is read before a transport is made: one that is dropped resets its device, which may be in use.
+    let is_wanted = |slot: &usize| {
+        let register = with_exposed_provenance_mut::<u32>(SLOTS + slot * SLOT_BYTES + DEVICE_ID);
         // SAFETY: each of the eight slots is a valid register block, empty or not, for ever.
-        let transport = unsafe { MmioTransport::new(header, SLOT_BYTES) }.ok()?;
-        (transport.device_type() == kind).then_some((slot, transport))
-    })
+        unsafe { register.read_volatile() == kind as u32 }
+    };
+    let slot = (0..SLOT_COUNT).find(is_wanted)?;
+    let header = NonNull::new(with_exposed_provenance_mut::<VirtIOHeader>(SLOTS + slot * SLOT_BYTES))?;
+    // SAFETY: as above.
+    let transport = unsafe { MmioTransport::new(header, SLOT_BYTES) }.ok()?;
+    Some((slot, transport))
 }
 
 const QUEUE: usize = 8;

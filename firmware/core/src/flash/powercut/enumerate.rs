@@ -28,6 +28,15 @@ impl From<PowerCutError> for Stop {
     }
 }
 
+impl From<crate::flash::CardError<PowerCutError>> for Stop {
+    fn from(error: crate::flash::CardError<PowerCutError>) -> Self {
+        match error {
+            crate::flash::CardError::Device(error) => error.into(),
+            other => Self::Broken(format!("{other}")),
+        }
+    }
+}
+
 /// Something that uses a flash, and can be asked whether it recovered.
 ///
 /// Runs must repeat exactly: the same flash and knowledge lead to the same operations.
