@@ -172,10 +172,10 @@ fn what_is_burnt_is_what_espefuse_burns() {
 /// Every file below a folder but those of the boards themselves.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
+        let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
+        if kind.is_dir() {
             files(&path, found);
-        } else if !path.file_name().unwrap().to_string_lossy().starts_with("board-") {
+        } else if kind.is_file() && !path.file_name().unwrap().to_string_lossy().starts_with("board-") {
             found.push(path);
         }
     }

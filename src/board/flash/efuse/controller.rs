@@ -17,8 +17,10 @@ use super::{
     state::{BLOCK0_WORDS, Block0, KeyBlock, State},
 };
 
-/// How often is looked whether the controller is done, and how long is waited in between. A programming takes milliseconds.
+/// How often is looked whether the controller is done, and how long is waited in between, after the first looks: on a line a look
+/// takes a millisecond by itself, and a programming a few.
 const LOOKS: u32 = 100;
+const FIRST_LOOKS: u32 = 4;
 const LOOK: Duration = Duration::from_millis(5);
 
 /// Words of a key.
@@ -64,11 +66,13 @@ impl<'a> Controller<'a> {
 
     /// Waits until the controller is done. It must say so twice: after a reading the first word can be wrong (espefuse).
     fn wait(&mut self) -> Result<(), Error> {
-        for _ in 0..LOOKS {
+        for look in 0..LOOKS {
             if self.read(COMMAND)? & BUSY == 0 && self.read(COMMAND)? & BUSY == 0 {
                 return Ok(());
             }
-            std::thread::sleep(LOOK);
+            if look >= FIRST_LOOKS {
+                std::thread::sleep(LOOK);
+            }
         }
         Err(self.failed("the controller did not become ready"))
     }
