@@ -906,7 +906,7 @@ _wildcam() {
             return 0
             ;;
         wildcam__subcmd__flash)
-            opts="-q -v -h --port --board --firmware --image --pack --pack-key --roster --name --wifi --wifi-passphrase --group --authority --endpoints --firmware-only --new-identity --allow-data-loss --baud --no-reset --dry-run --register --project --env --json --quiet --yes --no-color --verbose --help"
+            opts="-q -v -h --port --board --firmware --image --pack --pack-key --roster --name --wifi --wifi-passphrase --group --authority --endpoints --firmware-only --new-identity --allow-data-loss --burn-efuses --allow-burn --baud --no-reset --dry-run --register --project --env --json --quiet --yes --no-color --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -965,6 +965,10 @@ _wildcam() {
                     return 0
                     ;;
                 --allow-data-loss)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-burn)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

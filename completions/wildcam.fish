@@ -262,11 +262,13 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l group -d 'The 
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l authority -d 'The certificate of the authority that vouches for the gateways (PEM); for emulated boards: the lab\'s' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l endpoints -d 'A signed endpoint list; default: one made from gateway.public_urls, for emulated boards the lab\'s' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l allow-data-loss -d 'Consent to losing the key, the counters and the waiting pictures of this camera, or board by its MAC. May be repeated' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l allow-burn -d 'Consent to burning the eFuses of this board, by its MAC or the camera that it is, without being asked. May be repeated' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l baud -d 'The baud rate to begin with; errors lower it' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l firmware-only -d 'Write no identity to boards that have none'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l new-identity -d 'Write a new identity, under another name, also where one is; needs --allow-data-loss for each camera that it replaces'
+complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l burn-efuses -d 'Burn a new random key, for ever, into a free key block of each chip; the board seals what it knows under it. Asks for a typed phrase, and --yes is none'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l no-reset -d 'Never touch the port\'s control lines: the chip is in its loader already'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l dry-run -d 'Show the plan and change nothing'
 complete -c wildcam -n "__fish_wildcam_using_subcommand flash" -l register -d 'Send the public keys that wait for a network to the gateways, and flash nothing'

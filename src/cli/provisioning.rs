@@ -141,7 +141,11 @@ async fn own_endpoints(project: &Project, signer: &FileSigner, context: &Context
 pub(super) fn failure(error: &flash::Error) -> CommandError {
     let kind = match error {
         flash::Error::Interrupted => Kind::Interrupted,
-        flash::Error::WrongChip { .. } | flash::Error::TooSmall { .. } | flash::Error::Identity { .. } => Kind::Guard,
+        flash::Error::WrongChip { .. }
+        | flash::Error::TooSmall { .. }
+        | flash::Error::Identity { .. }
+        | flash::Error::NoEfuses { .. }
+        | flash::Error::EfusesRefused { .. } => Kind::Guard,
         flash::Error::Image { .. } => Kind::Usage,
         _ => Kind::Failed,
     };

@@ -133,17 +133,38 @@ impl Ui {
         if self.options.yes {
             return Ok(true);
         }
-        if !self.stderr_is_terminal || !std::io::stdin().is_terminal() {
+        if !self.can_ask() {
             return Err(CommandError::new(Kind::Guard, format!("{question} There is no terminal to ask on"))
                 .next_step("run it again with --yes"));
         }
-        self.write_stderr(&format!("{question} [y/N] "));
+        Ok(matches!(self.ask(&format!("{question} [y/N] "))?.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// Asks for a phrase, which `--yes` does not give: for what cannot be undone.
+    ///
+    /// # Errors
+    /// With [`Kind::Guard`] when there is no terminal to ask on. Its next step is `instead`.
+    pub fn confirm_typed(&self, question: &str, phrase: &str, instead: &str) -> Result<bool, CommandError> {
+        if !self.can_ask() {
+            return Err(
+                CommandError::new(Kind::Guard, format!("{question} There is no terminal to ask on")).next_step(instead)
+            );
+        }
+        Ok(self.ask(&format!("{question} Type {phrase:?} to do it: "))?.trim() == phrase)
+    }
+
+    fn can_ask(&self) -> bool {
+        self.stderr_is_terminal && std::io::stdin().is_terminal()
+    }
+
+    fn ask(&self, question: &str) -> Result<String, CommandError> {
+        self.write_stderr(question);
         let mut answer = String::new();
         std::io::stdin()
             .lock()
             .read_line(&mut answer)
             .map_err(|error| CommandError::new(Kind::Failed, "the answer could not be read").because(error))?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        Ok(answer)
     }
 
     /// Prints why a command ended without its result.

@@ -42,6 +42,8 @@ pub(crate) struct MockBoard {
     pub(crate) mac: String,
     pub(crate) port: PathBuf,
     pub(crate) flash: PathBuf,
+    /// What is burnt, for chips with the eFuse controller of mock_efuses.py; its log and orders lie beside it.
+    pub(crate) efuses: PathBuf,
     pub(crate) relay: Relay,
     address: SocketAddr,
     _process: Running,
@@ -72,9 +74,10 @@ impl Field {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flash/mock_board.py");
         let mac = format!("24:0a:c4:00:00:{number:02x}");
         let place = self.dir.project();
-        let (flash, told) = (place.join(format!("board-{number}.nor")), place.join(format!("board-{number}.tcp")));
+        let file = |end: &str| place.join(format!("board-{number}.{end}"));
+        let (flash, told, efuses) = (file("nor"), file("tcp"), file("efuses"));
         let mut command = self.dir.command(python);
-        command.arg(script).args([chip, &mac]).arg(&flash).arg(&told);
+        command.arg(script).args([chip, &mac]).arg(&flash).arg(&told).arg(&efuses);
         let process = self.dir.start(command);
         let begun = Instant::now();
         let tcp: u16 = loop {
@@ -88,7 +91,7 @@ impl Field {
         let address = SocketAddr::from(([127, 0, 0, 1], tcp));
         let port = place.join(format!("port-{number}"));
         let relay = Relay::lay(&port, address, BAUD).unwrap();
-        Some(MockBoard { mac, port, flash, relay, address, _process: process })
+        Some(MockBoard { mac, port, flash, efuses, relay, address, _process: process })
     }
 
     /// Writes firmware for a board as `wildcam build` would, and returns the bytes.

@@ -6,6 +6,7 @@
 
 mod boards;
 mod consents;
+mod efuses;
 mod emulated;
 mod faults;
 #[allow(unreachable_pub, reason = "the bench has it as well")]

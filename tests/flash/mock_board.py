@@ -1,15 +1,26 @@
-"""One board: esp32-mock-bootloader with an address of its own and its flash in a file, so that a test can read it.
+"""One board: esp32-mock-bootloader with an address of its own, its flash in a file and its eFuses in another, so that a test can
+read them.
 
-Arguments: the chip, the MAC address, the flash file (made blank when it is missing), the file that is told the TCP port.
+Arguments: the chip, the MAC address, the flash file (made blank when it is missing), the file that is told the TCP port, the file
+of the eFuses (see mock_efuses.py).
 """
 
 import mmap
 import os
+import struct
 import sys
 
+# Nothing is to be written beside the sources.
+sys.dont_write_bytecode = True
+
+import mock_efuses
 from esp32_mock_bootloader import protocol, registers, server
 
-chip, mac, flash_file, port_file = sys.argv[1:5]
+chip, mac, flash_file, port_file, efuse_file = sys.argv[1:6]
+
+# It has 4 MiB for every chip; the boards with an ESP32-S3 have 8.
+if chip == 'esp32s3':
+    protocol.FLASH_MOCK_SIZE, protocol.MOCK_FLASH_ID = 8 << 20, 0x00174020
 
 address = tuple(int(pair, 16) for pair in mac.split(':'))
 registers.mac_bytes_for_chip = lambda _chip: address
@@ -49,8 +60,48 @@ def make_response(cmd, *values, **named):
 
 def handle_client(*values, **named):
     flash.writing = False
-    return plain_client(*values, **named)
+    if efuses:
+        efuses.reset()
+    try:
+        return plain_client(*values, **named)
+    except mock_efuses.PowerCut:
+        return True
 
+
+# Its registers keep what was written to them and nothing comes of it. Those of the eFuse controller do something.
+efuses = mock_efuses.Efuses(chip, bytes(address), efuse_file) if chip in mock_efuses.BASES else None
+
+
+def refused(cmd, session, violation):
+    efuses.note_violation(violation)
+    return make_response(cmd, status=1, error=protocol.ROM_INVALID_MESSAGE, stub=session.stub_active)
+
+
+def handle_read_reg(data, session):
+    where = struct.unpack_from('<I', data)[0]
+    if efuses is None or not efuses.contains(where):
+        return plain_read_reg(data, session)
+    try:
+        value = efuses.read(where)
+    except mock_efuses.Violation as violation:
+        return refused(protocol.CMD_READ_REG, session, violation)
+    return make_response(protocol.CMD_READ_REG, value=value, stub=session.stub_active)
+
+
+def handle_write_reg(data, session):
+    where, value, mask, _ = struct.unpack_from('<IIII', data)
+    # Behind the first write can be another, with which esptool has a chip wait.
+    if efuses is None or not efuses.contains(where):
+        return plain_write_reg(data, session)
+    try:
+        efuses.write(where, value, mask)
+    except mock_efuses.Violation as violation:
+        return refused(protocol.CMD_WRITE_REG, session, violation)
+    return make_response(protocol.CMD_WRITE_REG, stub=session.stub_active)
+
+
+plain_read_reg, server.handle_read_reg = server.handle_read_reg, handle_read_reg
+plain_write_reg, server.handle_write_reg = server.handle_write_reg, handle_write_reg
 
 plain_response, server.make_response = server.make_response, make_response
 plain_client, server.handle_client = server.handle_client, handle_client

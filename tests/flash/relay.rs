@@ -41,6 +41,7 @@ pub struct Line {
     stop: AtomicBool,
     call: AtomicBool,
     vanished: AtomicBool,
+    vanish_with_board: AtomicBool,
     clip_digests: AtomicU64,
     bits_per_second: AtomicU64,
 }
@@ -63,6 +64,7 @@ impl Relay {
             stop: AtomicBool::new(false),
             call: AtomicBool::new(false),
             vanished: AtomicBool::new(false),
+            vanish_with_board: AtomicBool::new(false),
             clip_digests: AtomicU64::new(0),
             bits_per_second: AtomicU64::new(baud.into()),
         });
@@ -80,6 +82,11 @@ impl Relay {
     /// The port goes away, as when the plug is pulled, when this many more bytes have been sent.
     pub fn vanish_after(&self, bytes: u64) {
         self.line.vanish_at.store(self.sent() + bytes, Ordering::SeqCst);
+    }
+
+    /// The port goes away when the board ends the connection, as when its power fails and the port is its own.
+    pub fn vanish_with_board(&self) {
+        self.line.vanish_with_board.store(true, Ordering::SeqCst);
     }
 
     /// From this many more bytes on, a bit is turned over in each of the next `times` pieces that are carried.
@@ -164,6 +171,12 @@ fn carry(master: &OwnedFd, path: &Path, board: SocketAddr, line: &Arc<Line>) {
         let ready = poll(&mut wait, Some(&Timespec { tv_sec: 0, tv_nsec: 20_000_000 })).unwrap_or(0);
         if line.call.swap(false, Ordering::SeqCst) {
             session = Session::begin(master, board, line);
+        }
+        let ended = session.as_ref().is_some_and(Session::is_over);
+        if ended && line.vanish_with_board.load(Ordering::SeqCst) {
+            let _ = fs::remove_file(path);
+            line.vanished.store(true, Ordering::SeqCst);
+            return;
         }
         if ready == 0 {
             continue;

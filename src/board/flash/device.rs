@@ -29,6 +29,21 @@ impl Description {
 /// What `write` is told after each block.
 pub(super) type Written<'a> = &'a mut dyn FnMut(u32) -> Result<(), Error>;
 
+/// The registers of a chip, by their addresses. The commands have no checksum: a line that turns bits over is not noticed.
+pub trait Registers {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// [`Error::Link`], [`Error::Vanished`].
+    fn read_register(&mut self, address: u32) -> Result<u32, Error>;
+
+    /// Writes one.
+    ///
+    /// # Errors
+    /// [`Error::Link`], [`Error::Vanished`]; it may have been written.
+    fn write_register(&mut self, address: u32, value: u32) -> Result<(), Error>;
+}
+
 /// The flash of one board. Offsets and lengths are in bytes and whole sectors, but for [`Device::read`].
 pub trait Device: Send {
     /// What it is.
@@ -69,6 +84,11 @@ pub trait Device: Send {
     /// # Errors
     /// [`Error::Link`], [`Error::Vanished`].
     fn start(&mut self) -> Result<(), Error>;
+
+    /// The way to its chip's registers; `None` for a board without a chip.
+    fn registers(&mut self) -> Option<&mut dyn Registers> {
+        None
+    }
 }
 
 /// Where a board is to be looked for.

@@ -150,6 +150,28 @@ pub enum Error {
         /// Why.
         source: crate::journal::Error,
     },
+    /// The board has no eFuses that wildcam can burn.
+    #[error("{board} has no eFuses that wildcam burns a key into: it does so on the esp32c3, esp32c6 and esp32s3")]
+    NoEfuses {
+        /// The board.
+        board: String,
+    },
+    /// The eFuses of a board are such that nothing is burnt; nothing was.
+    #[error("no key is burnt into the eFuses of {board}: {why}")]
+    EfusesRefused {
+        /// The board.
+        board: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A burn was begun and did not come to its end. What it left gives nobody a key that is not whole.
+    #[error("burning the eFuses of {board} failed: {why}")]
+    EfusesFailed {
+        /// The board.
+        board: String,
+        /// What failed.
+        why: &'static str,
+    },
     /// A fault of ours.
     #[error("a fault in wildcam ended what was done to {board}: {why}")]
     Fault {
@@ -200,6 +222,14 @@ impl Error {
             ),
             Self::Provision { .. } => "give shorter names and fewer endpoints".to_owned(),
             Self::Journal { .. } => "end the other wildcam, then run the same command".to_owned(),
+            Self::NoEfuses { .. } | Self::EfusesRefused { .. } => {
+                "leave --burn-efuses out: the camera works without, and does not seal what it knows".to_owned()
+            }
+            Self::EfusesFailed { .. } => {
+                "use a shorter cable or --baud 115200, and run the same command: it looks at what \
+                 was burnt, and goes on with it or takes the next block that is free"
+                    .to_owned()
+            }
             Self::Fault { .. } => {
                 "run the same command: it goes on where it was; if it happens again, report it".to_owned()
             }

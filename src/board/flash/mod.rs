@@ -6,6 +6,7 @@
 
 mod compare;
 mod device;
+mod efuse;
 mod error;
 mod file;
 mod image;
@@ -22,13 +23,14 @@ use wildcam_core::{
 };
 
 pub use compare::{Change, differences};
-pub use device::{Description, Device, Link, Place, connect};
+pub use device::{Description, Device, Link, Place, Registers, connect};
+pub use efuse::{Begun, EfusePlan, KEY_BLOCKS, block_name, is_supported as burns_efuses};
 pub use error::Error;
 pub(crate) use file::private;
 pub use file::{BANK_BYTES, FlashFile};
 pub use image::{Firmware, Part, chip_name};
 pub use plan::{BoardPlan, Job, PartPlan};
-pub use record::{Record, Unfinished, unfinished};
+pub use record::{Record, Unfinished, unfinished, unfinished_efuses};
 pub use run::{Event, Flashed, Options, run};
 
 /// How many boards are flashed at the same time: what a hub with its own supply carries.

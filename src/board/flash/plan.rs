@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use wildcam_core::layout::Layout;
 
 use super::{
-    Error, Firmware, Found, Part, chip_name, md5,
+    EfusePlan, Error, Firmware, Found, Part, chip_name, efuse, md5,
     record::{self, Unfinished},
 };
 use crate::board::provision::Provision;
@@ -18,6 +18,10 @@ pub struct Job {
     pub firmware: Arc<Firmware>,
     /// The identity to write; `None` keeps the one that is there, or writes none.
     pub provision: Option<Provision>,
+    /// A key of its own is to be burnt into the chip's eFuses.
+    pub burn: bool,
+    /// What will be burnt, once [`Job::plan`] has looked; [`super::run`] burns this and nothing else.
+    pub efuses: Option<EfusePlan>,
 }
 
 /// What is planned for a part of the flash.
@@ -58,6 +62,8 @@ pub struct BoardPlan {
     pub changes: Vec<String>,
     /// How many parts an earlier flash with the same firmware had done when it was cut off.
     pub resumes: Option<usize>,
+    /// What happens to the eFuses, or what an earlier burn left undone.
+    pub efuses: Option<EfusePlan>,
 }
 
 impl Job {
@@ -89,6 +95,9 @@ impl Job {
     /// [`Error::WrongChip`], [`Error::TooSmall`], [`Error::Identity`].
     pub fn check(&self) -> Result<(), Error> {
         let description = self.found.device.description();
+        if self.burn && !description.board.is_some_and(efuse::is_supported) {
+            return Err(Error::NoEfuses { board: description.name() });
+        }
         let right = match self.firmware.board {
             Some(board) => description.board == Some(board),
             None => description.chip == chip_name(self.firmware.chip_id),
@@ -170,6 +179,7 @@ impl Job {
             Some(provision) if writes_identity => Some(provision.assignment.camera.clone()),
             _ => held,
         };
+        self.efuses = self.look_at_efuses(journal_folder)?;
         let resumes = unfinished.filter(|state| state.firmware == self.firmware.sha256).map(|state| state.parts.len());
         Ok(BoardPlan {
             board: description.name(),
@@ -183,7 +193,20 @@ impl Job {
             loses,
             changes: Vec::new(),
             resumes,
+            efuses: self.efuses,
         })
+    }
+
+    fn look_at_efuses(&mut self, journal_folder: &Path) -> Result<Option<EfusePlan>, Error> {
+        let begun = record::unfinished_efuses(journal_folder, &self.found.device.description().mac);
+        if !self.burn {
+            return Ok(begun.map(|begun| EfusePlan::CutOff { block: begun.block }));
+        }
+        let mut looked = efuse::look(self.found.device.as_mut(), begun);
+        while looked.as_ref().is_err_and(Error::may_pass) && self.found.device.recover()?.is_some() {
+            looked = efuse::look(self.found.device.as_mut(), begun);
+        }
+        looked.map(Some)
     }
 
     /// Whether the board is somebody now and is not afterwards: a new identity replaces that one, or an image of somebody else
@@ -236,7 +259,7 @@ mod tests {
         };
         let device = Box::new(FlashFile::open(&folder.join("a.flash")).unwrap());
         let found = Found { device, held: None, unreadable: true };
-        Job { found, firmware: Arc::new(firmware), provision }
+        Job { found, firmware: Arc::new(firmware), provision, burn: false, efuses: None }
     }
 
     #[test]

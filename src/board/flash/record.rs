@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Error;
-use crate::journal::{self, intent::Log};
+use super::{Begun, Error};
+use crate::journal::{
+    self,
+    intent::{Entry, Log},
+};
 
 /// A line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +37,29 @@ pub enum Record {
         /// Its group.
         group: String,
     },
+    /// A new key is about to be burnt into this key block of the chip, counted from 0.
+    EfusesBegun {
+        /// The key block.
+        block: u8,
+    },
+    /// It was read back; from here on it is hidden, given to the HMAC unit, and closed.
+    EfusesVerified {
+        /// The key block.
+        block: u8,
+    },
+    /// That is done.
+    EfusesBurnt {
+        /// The key block.
+        block: u8,
+    },
     /// Everything is written, checked and recorded.
     Done,
+}
+
+impl Record {
+    fn is_about_efuses(&self) -> bool {
+        matches!(self, Self::EfusesBegun { .. } | Self::EfusesVerified { .. } | Self::EfusesBurnt { .. })
+    }
 }
 
 /// What a flash that was cut off had done.
@@ -70,10 +94,27 @@ fn fold(records: impl Iterator<Item = Record>) -> Option<Unfinished> {
             Record::Identity { camera, public_key, group } => {
                 state.get_or_insert_default().identity = Some((camera, public_key, group));
             }
+            Record::EfusesBegun { .. } | Record::EfusesVerified { .. } | Record::EfusesBurnt { .. } => {}
             Record::Done => state = None,
         }
     }
     state
+}
+
+/// The burn that is not known to be over. A flash without one does not end it.
+fn fold_efuses(records: impl Iterator<Item = Record>) -> Option<Begun> {
+    records.fold(None, |begun, record| match record {
+        Record::EfusesBegun { block } => Some(Begun { block, verified: false }),
+        Record::EfusesVerified { block } => Some(Begun { block, verified: true }),
+        Record::EfusesBurnt { .. } => None,
+        _ => begun,
+    })
+}
+
+/// The burn of the board with this address that was begun and is not known to be over.
+#[must_use]
+pub fn unfinished_efuses(folder: &Path, mac: &str) -> Option<Begun> {
+    fold_efuses(journal::intent::read::<Record>(&path(folder, mac)).ok()?.into_iter().map(|entry| entry.value))
 }
 
 /// What a flash of the board with this address left undone, if one was cut off.
@@ -86,6 +127,8 @@ pub fn unfinished(folder: &Path, mac: &str) -> Option<Unfinished> {
 pub(super) struct Journal {
     log: Log,
     board: String,
+    /// The burn that was begun and is not known to be over, when it was opened.
+    pub(super) efuses: Option<Begun>,
 }
 
 impl Journal {
@@ -97,9 +140,11 @@ impl Journal {
         let failed = |source| Error::Journal { board: board.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(|source| Error::File { path: folder.to_owned(), source })?;
         let log = Log::open(&path(folder, mac)).map_err(failed)?;
-        let before = log.entries::<Record>().map_err(failed)?;
-        let unfinished = fold(before.into_iter().map(|entry| entry.value));
-        Ok((Self { log, board: board.to_owned() }, unfinished))
+        let before: Vec<Record> =
+            log.entries().map_err(failed)?.into_iter().map(|entry: Entry<Record>| entry.value).collect();
+        let unfinished = fold(before.iter().cloned());
+        let efuses = fold_efuses(before.into_iter());
+        Ok((Self { log, board: board.to_owned(), efuses }, unfinished))
     }
 
     /// Notes a record; when this returns, it is on the disk.
@@ -111,14 +156,17 @@ impl Journal {
         self.log.append(record).map(drop).map_err(failed)
     }
 
-    /// Notes that all is done, and forgets how.
+    /// Notes that all is done, and forgets how, but not a burn that is not over.
     ///
     /// # Errors
     /// [`Error::Journal`].
     pub(super) fn done(&mut self) -> Result<(), Error> {
         self.note(&Record::Done)?;
         let failed = |source| Error::Journal { board: self.board.clone(), source };
-        self.log.compact::<Record>(|entry| entry.value == Record::Done).map(drop).map_err(failed)
+        let entries = self.log.entries().map_err(failed)?;
+        let open = fold_efuses(entries.into_iter().map(|entry: Entry<Record>| entry.value)).is_some();
+        let keep = |record: &Record| *record == Record::Done || (open && record.is_about_efuses());
+        self.log.compact::<Record>(|entry| keep(&entry.value)).map(drop).map_err(failed)
     }
 }
 
@@ -140,5 +188,30 @@ mod tests {
         assert_eq!((state.firmware.as_str(), state.parts.as_slice()), ("f", &["slot-a".to_owned()][..]));
         journal.done().unwrap();
         assert_eq!(unfinished(folder.path(), mac), None);
+    }
+
+    #[test]
+    fn a_burn_that_was_cut_off_is_remembered_until_it_is_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let mac = "24:0a:c4:00:00:01";
+        let open = || Journal::open(folder.path(), "board", mac).unwrap().0;
+        let mut journal = open();
+        assert_eq!(journal.efuses, None);
+        journal.note(&Record::EfusesBegun { block: 2 }).unwrap();
+        assert_eq!(unfinished_efuses(folder.path(), mac), Some(Begun { block: 2, verified: false }));
+        journal.note(&Record::EfusesVerified { block: 2 }).unwrap();
+        // Another flash, without a burn.
+        journal.note(&Record::Begun { firmware: "f".into(), version: "1".into(), at_s: 5 }).unwrap();
+        journal.done().unwrap();
+        drop(journal);
+        let mut journal = open();
+        assert_eq!(journal.efuses, Some(Begun { block: 2, verified: true }));
+        assert_eq!(unfinished(folder.path(), mac), None);
+        journal.note(&Record::EfusesBurnt { block: 2 }).unwrap();
+        journal.done().unwrap();
+        assert_eq!(unfinished_efuses(folder.path(), mac), None);
+        drop(journal);
+        let text = std::fs::read_to_string(path(folder.path(), mac)).unwrap();
+        assert!(!text.contains("efuses"), "{text}");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AT_ONCE, Device, Error, Job, Part, compare,
+    AT_ONCE, Device, EfusePlan, Error, Job, Part, compare, efuse,
     error::said_by,
     record::{Journal, Record, Unfinished},
 };
@@ -90,6 +90,8 @@ pub struct Flashed {
     pub same_bytes: u64,
     /// An earlier flash was taken up.
     pub resumed: bool,
+    /// What was burnt into its eFuses, or was there.
+    pub efuses: Option<EfusePlan>,
     /// How long it took.
     pub took: Duration,
 }
@@ -158,6 +160,7 @@ impl Run<'_> {
             self.identity(&mut journal)?;
         }
         self.record(before)?;
+        let efuses = self.burn(&mut journal)?;
         self.retrying(|device| device.start())?;
         journal.done()?;
         let held = self.job.found.held.as_ref();
@@ -170,6 +173,7 @@ impl Run<'_> {
             written_bytes: self.done,
             same_bytes: self.same,
             resumed,
+            efuses,
             took: self.options.clock.monotonic().saturating_sub(begun),
         })
     }
@@ -297,6 +301,22 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Burns what was planned. It comes after everything that can be done again, and before the firmware starts and seals
+    /// what was written.
+    fn burn(&mut self, journal: &mut Journal) -> Result<Option<EfusePlan>, Error> {
+        if !self.job.burn {
+            return Ok(None);
+        }
+        self.stop_if_asked()?;
+        let Some(planned) = self.job.efuses else {
+            return Err(Error::EfusesRefused { board: self.board(), why: "it was not planned" });
+        };
+        let begun = journal.efuses;
+        let device = self.job.found.device.as_mut();
+        // Nothing is tried again in here: whether a command arrived that had no answer is not known.
+        efuse::burn(device, planned, begun, &self.options.random, &mut |record| journal.note(record)).map(Some)
+    }
+
     /// Records the camera in the project.
     fn record(&self, before: Option<Unfinished>) -> Result<(), Error> {
         let (Some(registry), Some(held)) = (self.options.registry, &self.job.found.held) else { return Ok(()) };
@@ -394,6 +414,8 @@ mod tests {
             found: Found { device, held: None, unreadable: false },
             firmware: Arc::clone(&firmware),
             provision: None,
+            burn: false,
+            efuses: None,
         });
         let options = Options {
             journals: folder.path().to_owned(),

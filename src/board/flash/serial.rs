@@ -19,7 +19,7 @@ use serialport::{FlowControl, SerialPort as _, UsbPortInfo};
 
 use super::{
     Error,
-    device::{Description, Device, Link, Written},
+    device::{Description, Device, Link, Registers, Written},
     error::{Source, said_by},
 };
 use crate::board::{Board, usb};
@@ -325,6 +325,20 @@ impl Device for SerialDevice {
             self.loader.resets = false;
         }
         Ok(())
+    }
+
+    fn registers(&mut self) -> Option<&mut dyn Registers> {
+        Some(self)
+    }
+}
+
+impl Registers for SerialDevice {
+    fn read_register(&mut self, address: u32) -> Result<u32, Error> {
+        self.with(|connection| connection.read_reg(address))
+    }
+
+    fn write_register(&mut self, address: u32, value: u32) -> Result<(), Error> {
+        self.with(|connection| connection.write_reg(address, value, None))
     }
 }
 

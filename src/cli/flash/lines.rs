@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{CommandError, Context};
 use crate::{
-    board::flash::{BoardPlan, Error, Event, Flashed},
+    board::flash::{BoardPlan, EfusePlan, Error, Event, Flashed, block_name},
     ui::JsonLine,
 };
 
@@ -21,7 +21,33 @@ struct PlanLine<'a> {
     loses: &'a [String],
     changes: &'a [String],
     resumes_parts: Option<usize>,
+    efuses: Option<EfuseLine>,
 }
+
+/// What is planned for the eFuses of a board, or was done.
+#[derive(Serialize)]
+struct EfuseLine {
+    /// `burn` and `finish` burn, `there` and `cut-off` do not.
+    what: &'static str,
+    block: String,
+    purpose: &'static str,
+    burns: bool,
+}
+
+impl From<EfusePlan> for EfuseLine {
+    fn from(plan: EfusePlan) -> Self {
+        let what = match plan {
+            EfusePlan::Burn { .. } => "burn",
+            EfusePlan::Finish { .. } => "finish",
+            EfusePlan::There { .. } => "there",
+            EfusePlan::CutOff { .. } => "cut-off",
+        };
+        Self { what, block: block_name(plan.block()), purpose: PURPOSE, burns: plan.burns() }
+    }
+}
+
+/// What the key is for, as the manuals and espefuse call it.
+const PURPOSE: &str = "HMAC_UP";
 
 #[derive(Serialize)]
 struct PartLine<'a> {
@@ -79,6 +105,7 @@ struct FlashedLine<'a> {
     written_bytes: u64,
     same_bytes: u64,
     resumed: bool,
+    efuses: Option<EfuseLine>,
     took_ms: u128,
 }
 
@@ -137,6 +164,9 @@ pub(super) fn show(plans: &[BoardPlan], context: &Context) {
         for lost in &plan.loses {
             context.ui.result(format_args!("  lose     {lost}"));
         }
+        for line in plan.efuses.map(efuses).unwrap_or_default() {
+            context.ui.result(line);
+        }
         if let Some(done) = plan.resumes {
             context.ui.result(format_args!("  go on    an earlier flash was cut off; parts done: {done}"));
         }
@@ -156,7 +186,47 @@ pub(super) fn show(plans: &[BoardPlan], context: &Context) {
             loses: &plan.loses,
             changes: &plan.changes,
             resumes_parts: plan.resumes,
+            efuses: plan.efuses.map(EfuseLine::from),
         });
+    }
+}
+
+/// What is planned for eFuses, and what that means for whoever owns the board.
+fn efuses(plan: EfusePlan) -> Vec<String> {
+    let block = block_name(plan.block());
+    match plan {
+        EfusePlan::Burn { given_up, .. } => {
+            let mut lines = vec![
+                format!("  burn     for ever: a new random key into {block}, for the HMAC unit ({PURPOSE})"),
+                format!("  burn     for ever: {block} can be neither read nor written, its purpose never changed"),
+                "  burn     the board seals its identity under this key when it starts; nobody, wildcam too, has a copy"
+                    .to_owned(),
+            ];
+            if let Some(given_up) = given_up {
+                let given_up = block_name(given_up);
+                lines.push(format!(
+                    "  lose     {given_up}: an earlier burn into it was cut off, and it is of no use now"
+                ));
+            }
+            lines
+        }
+        EfusePlan::Finish { .. } => {
+            vec![
+                format!("  go on    an earlier burn was cut off; the key in {block} is whole and cannot be read"),
+                format!("  burn     for ever: what is missing of its purpose ({PURPOSE}) and its protection"),
+            ]
+        }
+        EfusePlan::There { hidden: true, .. } => {
+            vec![format!("  there    {block} already has a key for the HMAC unit; nothing is burnt")]
+        }
+        EfusePlan::There { hidden: false, .. } => vec![format!(
+            "  there    {block} already has a key for the HMAC unit, which anybody can read; nothing is burnt"
+        )],
+        EfusePlan::CutOff { .. } => {
+            vec![format!(
+                "  note     an earlier burn of eFuses into {block} was cut off; --burn-efuses goes on with it"
+            )]
+        }
     }
 }
 
@@ -187,6 +257,19 @@ pub(super) fn flashed(board: &Flashed, context: &Context) {
         kilobytes(board.same_bytes),
         board.took.as_secs_f64()
     ));
+    match board.efuses {
+        Some(plan) if plan.burns() => context.ui.result(format_args!(
+            "{}: {} holds a key for the HMAC unit; it cannot be read, written or given another purpose",
+            board.board,
+            block_name(plan.block())
+        )),
+        Some(plan) => context.ui.result(format_args!(
+            "{}: {} already has a key; nothing burnt",
+            board.board,
+            block_name(plan.block())
+        )),
+        None => {}
+    }
     context.ui.json(&FlashedLine {
         board: &board.board,
         mac: &board.mac,
@@ -196,6 +279,7 @@ pub(super) fn flashed(board: &Flashed, context: &Context) {
         written_bytes: board.written_bytes,
         same_bytes: board.same_bytes,
         resumed: board.resumed,
+        efuses: board.efuses.map(EfuseLine::from),
         took_ms: board.took.as_millis(),
     });
 }

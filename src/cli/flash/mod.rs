@@ -1,5 +1,6 @@
 //! `wildcam flash`: firmware and an identity onto every board that is plugged in.
 
+mod burning;
 mod keeping;
 mod lines;
 mod making;
@@ -37,6 +38,8 @@ const EXAMPLES: &str = "Examples:
   wildcam flash --port /dev/ttyUSB0 --firmware wildcam-esp32c3-full.bin
   wildcam flash --board qemu-virt --port cam.flash
   wildcam flash --image arduino.bin              any image of ESP-IDF or Arduino
+  wildcam flash --burn-efuses --dry-run          which eFuses of which boards would be burnt, for ever
+  wildcam flash --burn-efuses --allow-burn 24:0a:c4:00:00:01
   wildcam flash --register                       send the keys that wait for a network
 
 A flash that was interrupted or cut off is gone on with by the next one. A board that has an identity keeps it.";
@@ -93,6 +96,13 @@ pub(super) struct Arguments {
     /// Consent to losing the key, the counters and the waiting pictures of this camera, or board by its MAC. May be repeated
     #[arg(long, value_name = "CAMERA")]
     allow_data_loss: Vec<String>,
+    /// Burn a new random key, for ever, into a free key block of each chip; the board seals what it knows under it. Asks for a
+    /// typed phrase, and --yes is none
+    #[arg(long, conflicts_with_all = ["image", "register"])]
+    burn_efuses: bool,
+    /// Consent to burning the eFuses of this board, by its MAC or the camera that it is, without being asked. May be repeated
+    #[arg(long, value_name = "BOARD", requires = "burn_efuses")]
+    allow_burn: Vec<String>,
     /// The baud rate to begin with; errors lower it
     #[arg(long, value_name = "RATE", default_value_t = 921_600)]
     baud: u32,
@@ -111,6 +121,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     if arguments.register {
         return registering::run(arguments, context).await;
     }
+    burning::check(arguments)?;
     let (found, mut failures) = find(arguments, context)?;
     let source = Source::open(arguments, context)?;
     // Before names are given out: a board that cannot be flashed gets none.
@@ -137,7 +148,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
     if arguments.dry_run {
         return failures.pop().map_or(Ok(()), Err);
     }
-    if !consent(&plans, context)? {
+    if !consent(&jobs, &plans, arguments, context)? {
         return Err(CommandError::new(Kind::Guard, "nothing was written"));
     }
     if context.interrupt.is_cancelled() {
@@ -290,8 +301,11 @@ impl Source {
 
     /// The firmware for a board, if it is one that can be flashed. Whom it becomes is not decided yet.
     fn job(&self, found: Found, arguments: &Arguments) -> Result<Job, CommandError> {
+        if arguments.burn_efuses {
+            burning::check_board(&found)?;
+        }
         let firmware = self.firmware(&found, arguments)?;
-        let job = Job { found, firmware, provision: None };
+        let job = Job { found, firmware, provision: None, burn: arguments.burn_efuses, efuses: None };
         job.check().map_err(|error| failure(&error))?;
         Ok(job)
     }
@@ -320,7 +334,10 @@ impl Source {
     }
 }
 
-fn consent(plans: &[BoardPlan], context: &Context) -> Result<bool, CommandError> {
+fn consent(jobs: &[Job], plans: &[BoardPlan], arguments: &Arguments, context: &Context) -> Result<bool, CommandError> {
+    if let Some(answer) = burning::consent(jobs, arguments, context)? {
+        return Ok(answer);
+    }
     let boards = if plans.len() == 1 { "this board" } else { "these boards" };
     context.ui.confirm(&format!("Write to {boards}?"))
 }

@@ -156,7 +156,8 @@ impl<'a> Fleet<'a> {
             let token = Secret::new(self.token(camera.clone()).await?);
             let assignment = Assignment { camera, token, wifi: None, group: String::new() };
             let provision = Provision { assignment, trust: Arc::clone(&trust), replaces: false, may_replace: false };
-            jobs.push(Job { found, firmware: Arc::clone(&firmware), provision: Some(provision) });
+            let firmware = Arc::clone(&firmware);
+            jobs.push(Job { found, firmware, provision: Some(provision), burn: false, efuses: None });
             let part = BoardPart {
                 name: name.clone(),
                 qemu: boards.qemu.clone(),

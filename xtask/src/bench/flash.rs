@@ -54,9 +54,15 @@ fn peer(name: &str, executable: &str) -> Result<PathBuf, Failure> {
 impl Mock {
     fn start(folder: &Path, number: u8) -> Result<Self, Failure> {
         let script = std::path::absolute("tests/flash/mock_board.py")?;
-        let (flash, told) = (folder.join(format!("{number}.nor")), folder.join(format!("{number}.tcp")));
+        let file = |end: &str| folder.join(format!("{number}.{end}"));
+        let (flash, told, efuses) = (file("nor"), file("tcp"), file("efuses"));
         let mut command = Command::new(peer("esp32-mock-bootloader", "python")?);
-        command.arg(script).args(["esp32c3", &format!("24:0a:c4:00:00:{number:02x}")]).arg(&flash).arg(&told);
+        command
+            .arg(script)
+            .args(["esp32c3", &format!("24:0a:c4:00:00:{number:02x}")])
+            .arg(&flash)
+            .arg(&told)
+            .arg(&efuses);
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).env("HOME", folder).spawn()?;
         let begun = Instant::now();
         let tcp: u16 = loop {
