@@ -1,6 +1,7 @@
 //! Emulated boards: the firmware as it is built for chips too, in QEMU, flashed as any board is, sending to the lab's clouds.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot read what it needs has failed")]
+#![allow(clippy::print_stdout, reason = "figures, for those who ask with --nocapture")]
 #![cfg(target_os = "linux")]
 
 #[path = "boards/flash.rs"]
