@@ -428,7 +428,7 @@ fn a_chip_that_says_whatever_it_likes_ends_in_a_plan_or_an_error() {
         let map = Map::of(Board::Esp32C3).unwrap();
         let mut line = Noise { chip: Chip::new(Board::Esp32C3), random: Random::seeded(seed), one_in: 1 };
         let state = Controller::new(&mut line, map, "model").state().unwrap();
-        let begun = (seed % 3 != 0).then(|| Begun { block: seed as u8, verified: seed % 2 == 0 });
+        let begun = (seed % 3 != 0).then_some(Begun { block: seed as u8, verified: seed % 2 == 0 });
         let _ = state::plan(&state, begun);
         let mut quiet = state;
         quiet.block0_is_faulty = false;
