@@ -43,6 +43,12 @@ extern "C" fn _start() -> ! {
     super::launch()
 }
 
+/// What upstream's compiler calls where no instruction of Xtensa stops a program: behind branches that are never taken.
+#[unsafe(no_mangle)]
+extern "C" fn abort() -> ! {
+    super::give_up(&"the launcher stopped itself")
+}
+
 /// Calls itself, so that each window of registers is needed once, and what the functions before had in theirs is written
 /// to the stack now, and not when the application has another use for that memory.
 #[inline(never)]

@@ -13,6 +13,7 @@ const S3_BUS_DISTANCE: u32 = 0x4037_8000 - 0x3FC8_8000;
 impl Memory<'static> {
     /// The ESP32-C3: its Technical Reference Manual, section 3.3, and the linker script of esp-hal. Static memory of an
     /// application ends where the second-stage loader lies.
+    #[expect(clippy::single_range_in_vec_init, reason = "the chip has one range, and not all addresses of it")]
     pub const ESP32C3: Self = Self {
         chip: 5,
         ram: &[0x3FC8_0000..0x3FCC_E400, 0x4038_0000..0x403C_E400],
@@ -26,6 +27,7 @@ impl Memory<'static> {
 
     /// The ESP32-C6: its Technical Reference Manual, "System and Memory", and the linker script of esp-hal. It has one
     /// bus.
+    #[expect(clippy::single_range_in_vec_init, reason = "the chip has one range, and not all addresses of it")]
     pub const ESP32C6: Self = Self {
         chip: 13,
         ram: &[0x4080_0000..0x4086_E610],

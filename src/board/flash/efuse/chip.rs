@@ -12,7 +12,7 @@ pub(super) const FIRST_KEY_BLOCK: u8 = 4;
 pub(super) const PROGRAM: u32 = 0x000;
 /// How many words those are.
 pub(super) const PROGRAM_WORDS: usize = 11;
-/// Block 0 as it was last read: first [`super::state::Block0::write_protection`], then the rest.
+/// Block 0 as it was last read: first what is protected from being written, then the rest.
 pub(super) const BLOCK0: u32 = 0x02c;
 /// The first key block as it was last read; the others follow, 8 words each.
 pub(super) const KEY0: u32 = 0x09c;
