@@ -9,7 +9,6 @@ const C3_BUS_DISTANCE: u32 = 0x4038_0000 - 0x3FC8_0000;
 /// The same of the ESP32-S3: `SOC_I_D_OFFSET` and `iram_dram_offset` of ESP-IDF.
 const S3_BUS_DISTANCE: u32 = 0x4037_8000 - 0x3FC8_8000;
 
-#[allow(clippy::single_range_in_vec_init, reason = "they are lists of ranges, some of a single one")]
 impl Memory<'static> {
     /// The ESP32-C3: its Technical Reference Manual, section 3.3, and the linker script of esp-hal. Static memory of an
     /// application ends where the second-stage loader lies.
