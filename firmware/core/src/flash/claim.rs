@@ -205,13 +205,13 @@ mod tests {
     fn a_blank_card_is_claimed_and_stays_its_cameras() {
         for byte in [0, 0xFF] {
             let mut card = Memory::of(byte);
-            let mut claimed = open(&mut card, 1).ok().expect("a blank card is taken");
+            let mut claimed = open(&mut card, 1).expect("a blank card is taken");
             assert_eq!(claimed.blocks(), 4096 - FIRST_BLOCK);
             claimed.write_block(0, &[7; BLOCK]).unwrap();
             assert!(claimed.read_block(4096 - FIRST_BLOCK, &mut [0; BLOCK]).is_err());
             assert!(card.blocks[2..FIRST_BLOCK as usize].iter().all(|block| *block == [byte; BLOCK]));
             assert_ne!(card.blocks[FIRST_BLOCK as usize], [7; BLOCK], "it is encrypted");
-            let mut again = open(&mut card, 1).ok().expect("it is its own");
+            let mut again = open(&mut card, 1).expect("it is its own");
             let mut block = [0; BLOCK];
             again.read_block(0, &mut block).unwrap();
             assert_eq!(block, [7; BLOCK]);
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn the_card_of_another_camera_is_left_as_it_is() {
         let mut card = Memory::of(0);
-        open(&mut card, 1).ok().expect("a blank card is taken");
+        open(&mut card, 1).expect("a blank card is taken");
         let before = card.clone();
         assert_eq!(open(&mut card, 2).err(), Some(Unusable::OfAnother));
         // One of a version to come is nobody's to take either.
@@ -251,8 +251,8 @@ mod tests {
     fn a_torn_claim_is_written_again_and_a_damaged_one_on_a_card_in_use_is_not() {
         let mut card = Memory::of(0);
         card.blocks[0][..20].copy_from_slice(&claim(&[1; 32])[..20]);
-        open(&mut card, 1).ok().expect("nothing but a torn claim lies on it");
-        let mut claimed = open(&mut card, 1).ok().expect("it is its own");
+        open(&mut card, 1).expect("nothing but a torn claim lies on it");
+        let mut claimed = open(&mut card, 1).expect("it is its own");
         claimed.write_block(0, &[7; BLOCK]).unwrap();
         card.blocks[0][20] ^= 1;
         assert_eq!(open(&mut card, 1).err(), Some(Unusable::NotBlank));
@@ -264,7 +264,7 @@ mod tests {
         card.worn_out = true;
         assert_eq!(open(&mut card, 1).err(), Some(Unusable::Forgets));
         card.worn_out = false;
-        open(&mut card, 1).ok().expect("a blank card is taken");
+        open(&mut card, 1).expect("a blank card is taken");
         card.worn_out = true;
         assert_eq!(open(&mut card, 1).err(), Some(Unusable::Forgets));
     }
