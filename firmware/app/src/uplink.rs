@@ -271,7 +271,7 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
         battery_mv: state.battery_mv.get(),
         firmware: clipped(description::VERSION),
         health: Some(Health {
-            storage_bytes: LAYOUT.queue.bytes,
+            storage_bytes: stats.sectors.saturating_mul(SECTOR_BYTES),
             storage_free_bytes: stats.free_sectors.saturating_mul(SECTOR_BYTES),
             damaged: stats.damaged,
             solar_mv: state.solar_mv.get(),
