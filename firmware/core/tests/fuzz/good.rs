@@ -7,6 +7,7 @@ use wildcam_core::{
     boot,
     checksum::Crc32,
     cose::{self, Action, CommandBody, Document, Endpoint, Endpoints, KeyId, Scope, TimeBody, TokenBody, kind},
+    flash::{BLOCK, BlockDevice, Claimed},
     identity::{self, Identity, MAX_RECORD, Wifi},
     layout::Region,
     queue::{Header, ItemId, Priority, Queue},
@@ -370,3 +371,52 @@ pub(crate) fn mend_records(bytes: &mut [u8], magic: [u8; 4], length: impl Fn(&[u
         at += 4;
     }
 }
+
+/// The first blocks of a card that somebody else wrote; the others are blank.
+pub(crate) struct FirstBlocks {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) was_written: bool,
+}
+
+/// How many those are, in bytes.
+pub(crate) const FIRST_BLOCKS_BYTES: usize = 4 * BLOCK;
+
+impl FirstBlocks {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut bytes = bytes.to_vec();
+        bytes.resize(FIRST_BLOCKS_BYTES, 0);
+        Self { bytes, was_written: false }
+    }
+}
+
+impl BlockDevice for &mut FirstBlocks {
+    type Error = ();
+
+    fn blocks(&self) -> u32 {
+        4096
+    }
+
+    fn read_block(&mut self, index: u32, block: &mut [u8; BLOCK]) -> Result<(), ()> {
+        let held = self.bytes.as_chunks().0.get(index as usize);
+        *block = held.copied().unwrap_or([0; BLOCK]);
+        Ok(())
+    }
+
+    fn write_block(&mut self, index: u32, block: &[u8; BLOCK]) -> Result<(), ()> {
+        self.was_written = true;
+        if let Some(place) = self.bytes.as_chunks_mut().0.get_mut(index as usize) {
+            *place = *block;
+        }
+        Ok(())
+    }
+}
+
+/// A blank card, and one that was claimed for [`CARD_KEY`].
+pub(crate) fn cards() -> Vec<Vec<u8>> {
+    let blank = FirstBlocks::of(&[]);
+    let mut claimed = FirstBlocks::of(&[]);
+    assert!(Claimed::open(&mut claimed, &CARD_KEY).is_ok(), "a blank card is taken");
+    vec![blank.bytes, claimed.bytes]
+}
+
+pub(crate) const CARD_KEY: [u8; 32] = [7; 32];

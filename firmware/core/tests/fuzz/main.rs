@@ -16,7 +16,9 @@ use mutate::{Random, mutate};
 use wildcam_core::{
     boot,
     cose::{self, CommandBody, Document, Endpoints, TimeBody, TokenBody, kind},
-    deflate, http, httpsig,
+    deflate,
+    flash::{BLOCK, BlockDevice as _, Claimed},
+    http, httpsig,
     identity::Record,
     image,
     layout::Region,
@@ -276,6 +278,21 @@ fn settings_in_flash() {
             let _ = settings.set_endpoints(&[1; 700]);
         }
         before.boot > 0
+    });
+}
+
+/// A card that is not this camera's, and not blank, stays as it is.
+#[test]
+fn claims_on_cards() {
+    feed("flash::Claimed", 20_000, good::FIRST_BLOCKS_BYTES, &good::cards(), |bytes| {
+        let mut card = good::FirstBlocks::of(bytes);
+        match Claimed::open(&mut card, &good::CARD_KEY) {
+            Ok(mut claimed) => claimed.read_block(0, &mut [0; BLOCK]).is_ok(),
+            Err(error) => {
+                assert!(!card.was_written, "{error} and yet it was written");
+                false
+            }
+        }
     });
 }
 
