@@ -47,12 +47,16 @@ complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "eject" -d 'Write wh
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "build" -d 'Compile the cameras\' firmware'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "flash" -d 'Put firmware and an identity on every board that is plugged in'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "pack" -d 'Put prebuilt firmware, tokens and endpoint lists into one file, before leaving'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "key" -d 'Whose signatures cameras believe when they are updated'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "release" -d 'What cameras may be told to run'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "monitor" -d 'Show what boards say, with backtraces in functions and lines'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "lab" -d 'Three small clouds on this machine'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "drill" -d 'Break something on purpose and measure the recovery'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "gateway" -d 'Serve the API that cameras talk to'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "detections" -d 'List, get and export detections'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "command" -d 'Ask one camera to do one thing, once'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "config" -d 'Set cameras, and see what they were set to'
+complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "ota" -d 'Tell cameras to run a release, and see how far they are'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "token" -d 'Make a token that enrols a camera or reads detections'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "status" -d 'What runs, and how it is'
 complete -c wildcam -n "__fish_wildcam_needs_command" -f -a "ci" -d 'Let a CI system deploy without a key of any cloud'
@@ -297,6 +301,168 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l yes -d 'Answer 
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand pack" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -f -a "init" -d 'Make keys and the first root, or one key'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -f -a "rotate" -d 'Make the next root: with other keys, another threshold, or a later end'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -f -a "sign" -d 'Add the signatures of this machine\'s keys to a document that lacks some'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -f -a "list" -d 'Show which keys have a say, and where their private halves lie'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l role -d 'Make or take up one key of this role only: root, release or timestamp' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l public -d 'The public half of a key that lies elsewhere (PEM)' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l external -d 'The program with its arguments that signs for it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l root-keys -d 'Keys of the root' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l root-threshold -d 'How many of them must sign' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l release-keys -d 'Keys of releases' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l release-threshold -d 'How many of them must sign' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l timestamp-keys -d 'Keys of the timestamp' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l timestamp-threshold -d 'How many of them must sign' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l expires -d 'How long the root is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l remove -d 'A key that loses its say; may be repeated [default, without other changes: all keys of the role]' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l add -d 'How many keys to make [default: as many as go]' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l public -d 'The public half of a key that lies elsewhere and gets a say (PEM); may be repeated' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l external -d 'The program with its arguments that signs for it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l threshold -d 'How many keys of the role must sign' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l expires -d 'How long the new root is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l renew -d 'Keep keys and thresholds'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "sign" -d 'Make and sign the next release for a board'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "refresh" -d 'Sign anew which releases are the newest, before that ends'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "verify" -d 'Check a folder of releases as a camera would'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "show" -d 'Show the newest releases'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "publish" -d 'Put the releases into the stores, where cameras find them'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "diff" -d 'Write what a new file differs from an old one by'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "patch" -d 'Make the new file of the old one and a patch'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l board -d 'The boards that it is for' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l version -d 'The version, which has to be the one that the image states' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l from -d 'An image that cameras run now; may be repeated, up to four times' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l battery-mv -d 'The battery\'s voltage in mV below which no camera fetches it' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l link -d 'The links over which it may be fetched: ethernet, wifi, cellular, satellite' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l survey -d 'The hours of the survey in UTC, in which it is not put in place' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l expires -d 'How long the release may be taken' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l timestamp-expires -d 'How long the timestamp is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l timestamp-expires -d 'How long the timestamp is valid' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l root -d 'A root that is trusted, such as the one that cameras were flashed with' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from publish" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -s o -l output -d 'The patch to write' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -s o -l output -d 'The file to write' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from patch" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l port -d 'A port with a board; default: every board that is found. May be repeated' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l baud -d 'The baud rate' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand monitor" -l board -d 'The board, for the functions and lines of what `wildcam build` wrote to target/firmware' -r
@@ -548,6 +714,102 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l yes -d 'Answ
 complete -c wildcam -n "__fish_wildcam_using_subcommand command" -l no-color -d 'No colour (also: NO_COLOR)'
 complete -c wildcam -n "__fish_wildcam_using_subcommand command" -s v -l verbose -d 'Say more; twice for everything'
 complete -c wildcam -n "__fish_wildcam_using_subcommand command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -f -a "push" -d 'Set one camera or several: shown, asked, signed, and kept in every store'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -f -a "show" -d 'What a camera shall be set to, and what it says it is'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -f -a "diff" -d 'What differs between two versions'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -f -a "history" -d 'What a camera was set to, when, and by which key'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and not __fish_seen_subcommand_from push show diff history rollback" -f -a "rollback" -d 'Give the settings of an older version a new number'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l camera -d 'The camera\'s id; more than once for several' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l set -d 'Set one key and leave the others' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l unset -d 'Leave one key to the board' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l based-on -d 'Push only if this version is still the newest' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l dry-run -d 'Show what would change'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l camera -d 'The camera\'s id; more than once for several' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l camera -d 'The camera\'s id' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l camera -d 'The camera\'s id' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l limit -d 'How many versions at most, the latest first' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from history" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l camera -d 'The camera\'s id' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l dry-run -d 'Show what would change'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand config; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -f -a "push" -d 'Tell cameras to run a published release'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and not __fish_seen_subcommand_from push status" -f -a "status" -d 'Which release a camera shall run, and how far it is'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l camera -d 'The camera\'s id; more than once for several of the same board' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l release -d 'The release\'s number; default: the newest of the board' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l board -d 'The board; default: the only one of firmware.boards' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l root -d 'The root that the cameras were flashed with; default: releases/root/1.cose in the project\'s folder' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l dry-run -d 'Show what would change'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l camera -d 'The camera\'s id; more than once for several' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l project -d 'The folder that holds wildcam.toml' -r -F
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l env -d 'The environment of wildcam.toml to use' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l json -d 'JSON lines on standard output'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Only results and errors'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l yes -d 'Answer ordinary questions with yes; never consents to loss'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -l no-color -d 'No colour (also: NO_COLOR)'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Say more; twice for everything'
+complete -c wildcam -n "__fish_wildcam_using_subcommand ota; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand token; and not __fish_seen_subcommand_from enrol read" -l json -d 'JSON lines on standard output'

@@ -24,7 +24,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Board,
-    provision::{Trust, hexadecimal},
+    provision::{Trust, TrustError, hexadecimal},
     roster,
 };
 use crate::{clock::Random, project::Secret};
@@ -98,6 +98,9 @@ struct Sealed {
     online_key: String,
     authority: String,
     endpoints: String,
+    /// The root of updates; kits of before had none.
+    #[serde(default)]
+    root: String,
     cameras: Vec<SealedCamera>,
 }
 
@@ -168,6 +171,7 @@ pub fn seal(kit: &Kit, passphrase: &Secret, random: &Random) -> Result<Vec<u8>, 
         online_key: hexadecimal(&kit.trust.online_key),
         authority: hexadecimal(&kit.trust.authority),
         endpoints: hexadecimal(&kit.trust.endpoints),
+        root: hexadecimal(&kit.trust.root),
         cameras: cameras.collect(),
     };
     let head = serde_json::to_vec(&head).map_err(|_| Error::Malformed("the head"))?;
@@ -229,8 +233,12 @@ pub fn open(file: &[u8], passphrase: &Secret) -> Result<Kit, Error> {
         online_key: field(&secrets.online_key)?.try_into().map_err(|_| Error::Malformed("the online key"))?,
         authority: field(&secrets.authority)?,
         endpoints: field(&secrets.endpoints)?,
+        root: field(&secrets.root)?,
     };
-    trust.check().map_err(|_| Error::Malformed("its endpoint list is not signed by its online key"))?;
+    trust.check().map_err(|error| match error {
+        TrustError::Root(_) | TrustError::LongRoot(_) => Error::Malformed("its root of updates is not valid"),
+        _ => Error::Malformed("its endpoint list is not signed by its online key"),
+    })?;
     let mut cameras = Vec::new();
     for (number, camera) in (1..).zip(secrets.cameras) {
         let name = CameraId::new(&camera.name).map_err(|_| Error::Malformed("a camera's name"))?;
@@ -263,7 +271,12 @@ mod tests {
         Kit {
             packed_s: 5,
             until_s: 500,
-            trust: Trust { online_key: signer.public_key().to_bytes(), authority: vec![1; 300], endpoints },
+            trust: Trust {
+                online_key: signer.public_key().to_bytes(),
+                authority: vec![1; 300],
+                endpoints,
+                root: Vec::new(),
+            },
             cameras: vec![KitCamera {
                 line,
                 token: Secret::new("the-token-itself".into()),

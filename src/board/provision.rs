@@ -7,8 +7,9 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 use wildcam_core::{
     cose::{self, Endpoints},
-    identity::{self, Identity, MAX_RECORD, Record},
+    identity::{self, Identity, MAX_RECORD, MAX_ROOT_DOCUMENT, Record},
     layout::{Region, SECTOR_BYTES},
+    trust,
     wire::CameraId,
 };
 use zeroize::{Zeroize as _, Zeroizing};
@@ -29,6 +30,8 @@ pub struct Trust {
     pub authority: Vec<u8>,
     /// The signed endpoint list.
     pub endpoints: Vec<u8>,
+    /// The signed root of updates; empty for cameras that are updated by cable only.
+    pub root: Vec<u8>,
 }
 
 /// Why the documents for cameras cannot be used.
@@ -43,6 +46,14 @@ pub enum TrustError {
     /// The list is not signed by the key, or not a list.
     #[error("the endpoint list is not valid")]
     Endpoints(#[source] cose::Error),
+    /// The root of updates is none that is signed by its own keys.
+    #[error("the root of updates is not valid")]
+    Root(#[source] trust::Error),
+    /// The root is longer than an identity has room for.
+    #[error(
+        "the root of updates has {0} bytes, and an identity has room for {MAX_ROOT_DOCUMENT}: fewer keys make it smaller"
+    )]
+    LongRoot(usize),
 }
 
 impl Trust {
@@ -52,19 +63,37 @@ impl Trust {
     /// [`TrustError`].
     pub fn new(online_key: [u8; 32], authority_pem: &str, endpoints: Vec<u8>) -> Result<Self, TrustError> {
         let der = CertificateDer::from_pem_slice(authority_pem.as_bytes()).map_err(|_| TrustError::Authority)?;
-        let trust = Self { online_key, authority: der.to_vec(), endpoints };
+        let trust = Self { online_key, authority: der.to_vec(), endpoints, root: Vec::new() };
         trust.check()?;
         Ok(trust)
     }
 
-    /// Checks the endpoint list against the key.
+    /// The same with the root of updates.
+    ///
+    /// # Errors
+    /// [`TrustError::Root`], [`TrustError::LongRoot`].
+    pub fn with_root(mut self, root: Vec<u8>) -> Result<Self, TrustError> {
+        self.root = root;
+        self.check()?;
+        Ok(self)
+    }
+
+    /// Checks the endpoint list against the key, and the root against its own.
     ///
     /// # Errors
     /// [`TrustError`].
     pub fn check(&self) -> Result<(), TrustError> {
         let key = VerifyingKey::from_bytes(&self.online_key).map_err(|_| TrustError::Key)?;
         let document = cose::verify(&self.endpoints, &key).map_err(TrustError::Endpoints)?;
-        Endpoints::from_document(&document).map(drop).map_err(TrustError::Endpoints)
+        Endpoints::from_document(&document).map_err(TrustError::Endpoints)?;
+        if self.root.len() > MAX_ROOT_DOCUMENT {
+            return Err(TrustError::LongRoot(self.root.len()));
+        }
+        if !self.root.is_empty() {
+            // A root is for all classes of boards; any name serves.
+            trust::Trust::begin(&self.root, "any").map_err(TrustError::Root)?;
+        }
+        Ok(())
     }
 }
 
@@ -134,6 +163,7 @@ pub(super) fn make(
         group: &assignment.group,
         card_key: *card_key,
         set_at_ms: now_ms,
+        root: &trust.root,
     };
     let mut buffer = Zeroizing::new([0xff; MAX_RECORD]);
     let encoded = identity::encode(&identity, sequence, &mut buffer);
@@ -217,6 +247,7 @@ pub fn renew(
         online_key: identity.trusted,
         authority: identity.authority.to_vec(),
         endpoints: identity.endpoints.to_vec(),
+        root: identity.root.to_vec(),
     };
     let provision = Provision { assignment, trust: Arc::new(trust), replaces: false, may_replace: false };
     let other = if number == 0 { SECTOR_BYTES } else { 0 };
@@ -247,6 +278,10 @@ fn apply<'a>(settings: &'a Settings, identity: &mut Identity<'a>) -> Vec<String>
             changes.push("the online key or the authority that it believes changes".to_owned());
         } else if settings.new_endpoints && identity.endpoints != trust.endpoints {
             changes.push("the list of gateways changes".to_owned());
+        }
+        if !trust.root.is_empty() && identity.root != trust.root {
+            changes.push("the root of updates that it believes changes".to_owned());
+            identity.root = &trust.root;
         }
         (identity.trusted, identity.authority, identity.endpoints) =
             (trust.online_key, &trust.authority, &trust.endpoints);
@@ -409,7 +444,8 @@ mod tests {
             wifi: Some(wifi),
             group: "ridge".into(),
         };
-        let trust = Arc::new(Trust { online_key: [2; 32], authority: vec![3; 200], endpoints: vec![4; 100] });
+        let trust =
+            Arc::new(Trust { online_key: [2; 32], authority: vec![3; 200], endpoints: vec![4; 100], root: Vec::new() });
         let provision = Provision { assignment, trust, replaces: false, may_replace: false };
         let made = make(&provision, 7, 1000, &Random::seeded(1)).unwrap();
         (provision, made.region)

@@ -60,6 +60,14 @@ impl Context {
         })
     }
 
+    /// Waits, unless it is interrupted.
+    pub(super) async fn pause(&self, time: std::time::Duration) -> CommandResult {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.interrupt.cancelled() => Err(CommandError::new(Kind::Interrupted, "interrupted")),
+        }
+    }
+
     /// Runs an asynchronous command to its end, with Ctrl-C turned into [`Context::interrupt`].
     pub(super) fn block_on(&self, work: impl Future<Output = CommandResult>) -> CommandResult {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -5,8 +5,8 @@ use super::{CommandError, CommandResult, Context, Kind};
 /// Who needs which commands. A command that stands in no group is shown by `wildcam help all`.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Start here", &["quickstart", "init", "doctor"]),
-    ("In the field", &["flash", "monitor", "detections", "status"]),
-    ("In CI and on servers", &["build", "plan", "deploy", "drift", "gateway"]),
+    ("In the field", &["flash", "monitor", "config", "ota", "detections"]),
+    ("In CI and on servers", &["build", "key", "release", "plan", "deploy"]),
     ("When things fail, and before they do", &["drill", "lab"]),
 ];
 

@@ -6,6 +6,8 @@ mod build;
 mod ci;
 mod command;
 mod completions;
+mod config;
+mod configuring;
 mod context;
 mod deploy;
 mod deploying;
@@ -21,15 +23,19 @@ mod flash;
 mod gateway;
 mod help;
 mod init;
+mod key;
 mod lab;
 mod monitor;
 mod open;
+mod ota;
 mod pack;
 mod plan;
 mod process;
 mod project;
 mod provisioning;
 mod quickstart;
+mod release;
+mod releasing;
 mod signing;
 mod state;
 mod status;
@@ -110,6 +116,10 @@ enum Command {
     Flash(flash::Arguments),
     /// Put prebuilt firmware, tokens and endpoint lists into one file, before leaving
     Pack(pack::Arguments),
+    /// Whose signatures cameras believe when they are updated
+    Key(key::Arguments),
+    /// What cameras may be told to run
+    Release(release::Arguments),
     /// Show what boards say, with backtraces in functions and lines
     Monitor(monitor::Arguments),
     /// Three small clouds on this machine
@@ -123,6 +133,10 @@ enum Command {
     /// Ask one camera to do one thing, once
     #[command(name = "command")]
     Order(command::Arguments),
+    /// Set cameras, and see what they were set to
+    Config(config::Arguments),
+    /// Tell cameras to run a release, and see how far they are
+    Ota(ota::Arguments),
     /// Make a token that enrols a camera or reads detections
     Token(token::Arguments),
     /// What runs, and how it is
@@ -200,11 +214,15 @@ fn run(command: Command, context: Context) -> CommandResult {
         Command::Build(arguments) => context.block_on(build::run(&arguments, &context)),
         Command::Flash(arguments) => context.block_on(flash::run(&arguments, &context)),
         Command::Pack(arguments) => context.block_on(pack::run(&arguments, &context)),
+        Command::Key(arguments) => context.block_on(key::run(&arguments, &context)),
+        Command::Release(arguments) => context.block_on(release::run(&arguments, &context)),
         Command::Monitor(arguments) => context.block_on(monitor::run(&arguments, &context)),
         Command::Quickstart(arguments) => context.block_on(quickstart::run(&arguments, &context)),
         Command::Lab(arguments) => context.block_on(lab::run(&arguments, &context)),
         Command::Drill(arguments) => context.block_on(drill::run(&arguments, &context)),
         Command::Gateway(arguments) => context.block_on(gateway::run(&arguments, &context)),
+        Command::Config(arguments) => context.block_on(config::run(&arguments, &context)),
+        Command::Ota(arguments) => context.block_on(ota::run(&arguments, &context)),
         Command::Order(arguments) => context.block_on(command::run(&arguments, &context)),
         Command::Detections(arguments) => context.block_on(detections::run(&arguments, &context)),
         Command::Status(arguments) => context.block_on(status::run(&arguments, &context)),

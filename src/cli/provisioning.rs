@@ -12,11 +12,12 @@ use crate::{
         provision::Trust,
         roster::{self, Line},
     },
-    lab::setup::{AUTHORITY_FILE, ONLINE_KEY_FILE},
+    lab::setup::{AUTHORITY_FILE, ONLINE_KEY_FILE, OPERATOR},
     project::{Project, Secret, SecretRef},
     release::{
         FileSigner, Role, Signer as _,
         documents::{Scope, Token, endpoint, seal_endpoints},
+        folder::Folder,
     },
 };
 
@@ -24,6 +25,8 @@ use crate::{
 const TOKEN_VALID_S: u64 = 30 * 86_400;
 /// How long an endpoint list that is written into a camera is valid; newer ones come over the network.
 const ENDPOINTS_VALID_S: u64 = 365 * 86_400;
+/// The folder of releases, in the project's.
+const RELEASES: &str = "releases";
 /// The lab's endpoint list, in its folder.
 const LAB_ENDPOINTS_FILE: &str = "endpoints.cose";
 
@@ -100,6 +103,18 @@ impl Fleet {
         let trust = Trust::new(signer.public_key().to_bytes(), &authority, endpoints).map_err(|error| {
             CommandError::of(Kind::Usage, &error).next_step("check --authority, --endpoints and fleet.online_key")
         })?;
+        let releases = match &lab {
+            Some(lab) => lab.join(OPERATOR).join(RELEASES),
+            None => context.project_folder().join(RELEASES),
+        };
+        let root = newest_root(&releases)?;
+        if root.is_empty() {
+            context.ui.warn(format_args!(
+                "{} holds no root of updates: these cameras will be updated by cable only (`wildcam key init` makes one)",
+                releases.display()
+            ));
+        }
+        let trust = trust.with_root(root).map_err(|error| CommandError::of(Kind::Usage, &error))?;
         Ok(Self { signer, trust })
     }
 
@@ -110,6 +125,12 @@ impl Fleet {
         let text = token.issue(&self.signer, now_s).await.map_err(|error| CommandError::of(Kind::Failed, &error))?;
         Ok((Secret::new(text), expires_s))
     }
+}
+
+/// The newest root of a folder of releases; empty where there is none.
+fn newest_root(releases: &Path) -> Result<Vec<u8>, CommandError> {
+    let roots = Folder::new(releases).roots().map_err(|error| CommandError::of(Kind::Usage, &error))?;
+    Ok(roots.into_iter().next_back().unwrap_or_default())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CommandError> {

@@ -5,13 +5,14 @@
 //! none that is not higher, so a command is carried out once at most; after its end no camera takes it on. A later
 //! command to the same camera replaces one that is still waiting.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path};
+use object_store::{ObjectStoreExt, PutPayload, path::Path};
 use wildcam_core::wire::{CameraId, keys};
 
 pub use wildcam_core::cose::Action;
 
+use super::stores::{in_one_line, is_enrolled, is_majority, to_all};
 use crate::{
     cloud::NamedStores,
     journal::{
@@ -24,9 +25,6 @@ use crate::{
 
 /// The register from which the numbers of all commands are drawn.
 const NUMBERS: &str = "commands";
-
-/// How long one store may take to write a document of a few hundred bytes.
-const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is asked of whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,25 +72,6 @@ pub enum Error {
     },
 }
 
-/// Whether any store knows the camera. Stores that cannot be read are no evidence.
-async fn is_enrolled(stores: &NamedStores, camera: &CameraId) -> bool {
-    let path = Path::from(keys::camera_key(camera).as_str());
-    let looks = stores.iter().map(|(_, store)| tokio::time::timeout(STORE_TIMEOUT, store.head(&path)));
-    let looks = futures_util::future::join_all(looks).await;
-    let absent = |look: &Result<Result<_, object_store::Error>, _>| {
-        matches!(look, Ok(Err(object_store::Error::NotFound { .. })))
-    };
-    looks.iter().any(|look| !absent(look))
-}
-
-async fn write(store: Arc<dyn ObjectStore>, path: Path, document: PutPayload) -> Result<(), String> {
-    match tokio::time::timeout(STORE_TIMEOUT, store.put(&path, document)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", STORE_TIMEOUT.as_secs())),
-    }
-}
-
 /// Signs a command and puts it where cameras find it.
 ///
 /// # Errors
@@ -112,20 +91,22 @@ pub async fn publish(
     let document = documents::seal_command(signer, number, now_s, order.expires_s, &order.camera, order.action).await;
     let document = PutPayload::from(document.map_err(Error::Sign)?);
     let path = Path::from(keys::camera_command(&order.camera).as_str());
-    let writes = stores.iter().map(|(_, store)| write(Arc::clone(store), path.clone(), document.clone()));
-    let written = futures_util::future::join_all(writes).await;
-    let failed: Vec<_> =
-        stores.iter().zip(written).filter_map(|((name, _), written)| Some((name.clone(), written.err()?))).collect();
+    let failed = to_all(stores, |store| {
+        let (store, path, document) = (Arc::clone(store), path.clone(), document.clone());
+        async move { store.put(&path, document).await.map(drop).map_err(|error| error.to_string()) }
+    });
+    let failed = failed.await;
     let copies = stores.len() - failed.len();
-    if copies <= stores.len() / 2 {
-        let why = failed.iter().map(|(name, why)| format!("{name}: {why}")).collect::<Vec<_>>().join("; ");
-        return Err(Error::Stores { copies, of: stores.len(), why });
+    if !is_majority(copies, stores) {
+        return Err(Error::Stores { copies, of: stores.len(), why: in_one_line(&failed) });
     }
     Ok(Published { number, copies, failed })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::{
         clock::Random,

@@ -233,3 +233,15 @@ pub(super) async fn command(
     let document = gateway.newest(&keys::camera_command(&camera)).await?;
     carried(&parts, document.ok_or_else(|| Refusal::not_found("nothing is asked of this camera"))?)
 }
+
+/// What the camera is set to, and which release it shall run.
+pub(super) async fn config(
+    State(gateway): State<Shared>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response<Body>, Refusal> {
+    let (parts, _) = request.into_parts();
+    let camera = asking(&gateway, &id, &parts).await?;
+    let document = gateway.newest(&keys::camera_config(&camera)).await?;
+    carried(&parts, document.ok_or_else(|| Refusal::not_found("nothing was set for this camera"))?)
+}

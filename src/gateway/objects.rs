@@ -6,22 +6,22 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use object_store::{Attribute, GetOptions, GetRange};
-use wildcam_core::wire::ProblemKind;
+use wildcam_core::wire::{ProblemKind, keys};
 
 use super::{Gateway, Shared, refusal::Refusal};
 
-/// Serves what lies under `releases/`. Nothing there is secret: devices trust signatures, not the carrier.
+/// Serves what lies under `releases/`, by the rule for its names that cameras have. Nothing there is secret: devices trust
+/// signatures, not the carrier.
 pub(super) async fn release(
     State(gateway): State<Shared>,
     Path(path): Path<String>,
     request: Request,
 ) -> Result<Response<Body>, Refusal> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./+".contains(&byte);
-    let parts_are_names = path.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
-    if path.is_empty() || path.len() > 256 || !path.bytes().all(plain) || !parts_are_names {
+    let key = format!("{}{path}", keys::RELEASES);
+    if !keys::is_release(&key) {
         return Err(Refusal::malformed("that is no path of a release"));
     }
-    send(&gateway, &format!("releases/{path}"), "application/octet-stream", request.headers()).await
+    send(&gateway, &key, "application/octet-stream", request.headers()).await
 }
 
 /// One range of `Range` (RFC 9110 section 14.2). Several ranges and other units are ignored, as the standard allows.

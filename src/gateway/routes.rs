@@ -28,6 +28,7 @@ pub(super) fn router(gateway: Shared) -> Router {
         .route("/api/cameras/{id}/events", post(cameras::events))
         .route("/api/cameras/{id}/desired", get(cameras::desired))
         .route("/api/cameras/{id}/command", get(cameras::command))
+        .route("/api/cameras/{id}/config", get(cameras::config))
         .route("/api/releases/{*path}", get(objects::release))
         .route("/api/detections", get(listing::detections).post(uploads::post))
         .route("/api/detections/{ulid}", get(listing::event))

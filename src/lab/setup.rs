@@ -2,6 +2,7 @@
 //! and one configuration for each part.
 
 mod fleet;
+mod updates;
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +31,7 @@ use crate::{
 
 pub use fleet::CamerasPart;
 use fleet::Fleet;
+pub use updates::PASSPHRASE_FILE;
 
 /// The bucket of every store of the lab.
 pub const BUCKET: &str = "wildcam";

@@ -8,6 +8,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use rustls_platform_verifier::BuilderVerifierExt;
+use wildcam_core::camera::BUFFER_BYTES;
 
 /// Why TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,17 @@ pub fn client_trusting_machine() -> Result<Arc<ClientConfig>, Error> {
         .with_platform_verifier()?
         .with_no_client_auth();
     Ok(Arc::clone(KEPT.get_or_init(|| Arc::new(config))))
+}
+
+/// The same for a server that cameras read from: a camera has memory for records of [`BUFFER_BYTES`], a quarter of what TLS
+/// allows (RFC 8446, section 5.1), and the extension that would tell a server so (RFC 8449) is one that few servers know.
+///
+/// # Errors
+/// As [`server`].
+pub fn server_for_cameras(chain_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, Error> {
+    let mut config = server(chain_pem, key_pem)?;
+    Arc::make_mut(&mut config).max_fragment_size = Some(BUFFER_BYTES);
+    Ok(config)
 }
 
 /// A server with this certificate chain and key.

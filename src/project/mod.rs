@@ -3,6 +3,7 @@
 //! [`Project::load`] reads the file, lays the overrides of one environment over it and checks the whole; every error
 //! points at the line. Without a file, [`Project::builtin_lab`] is the project. Secrets are references, never values.
 
+mod camera;
 mod check;
 mod error;
 mod mask;
@@ -19,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use camera::{CAMERA_KEYS, CameraLink, CameraSettings, DayHours, NotDayHours};
 pub use check::Warning;
 pub use error::{Error, Invalid};
 pub use schema::{Cloud, Degraded, Host, Objective, Objectives, Provider, Scale, Scenario, Settings, Strategy, Via};

@@ -86,7 +86,7 @@ fn no_environment(path: &Path, name: &str, known: &[String]) -> Error {
 
 fn whole(table: Spanned<DeTable<'_>>, dir: &Path) -> Result<Whole, Fault> {
     let mut settings = Settings::deserialize(Deserializer::from(table.clone())).map_err(|error| translate(&error))?;
-    let places = Places { root: table };
+    let places = Places::new(table);
     if !places.is_given(&["gateway", "copies"]) && settings.clouds.len() == 1 {
         settings.gateway.copies = 1;
     }
@@ -99,7 +99,12 @@ pub(super) struct Places<'t> {
     root: Spanned<DeTable<'t>>,
 }
 
-impl Places<'_> {
+impl<'t> Places<'t> {
+    /// The places of a file's keys.
+    pub(super) fn new(root: Spanned<DeTable<'t>>) -> Self {
+        Self { root }
+    }
+
     /// The place of a key's value; where the key is not written, of the nearest table around it. In a list the key is the
     /// number of the element.
     pub(super) fn of(&self, path: &[&str]) -> Range<usize> {
@@ -173,7 +178,7 @@ fn lay_over<'t>(under: &mut DeTable<'t>, over: DeTable<'t>) {
 
 /// Says what serde and the parser found in the words of wildcam.toml, and suggests what was meant. Values that were
 /// written are not repeated: one of them may be a secret.
-fn translate(error: &toml::de::Error) -> Fault {
+pub(super) fn translate(error: &toml::de::Error) -> Fault {
     let span = error.span().unwrap_or(0..0);
     let message = error.message();
     if let Some(rest) = message.strip_prefix("unknown field ") {

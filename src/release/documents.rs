@@ -3,6 +3,7 @@
 
 use ed25519_dalek::VerifyingKey;
 use wildcam_core::{
+    config::ConfigBody,
     cose::{self, Action, CommandBody, Document, Endpoints, KeyId, TimeBody, TokenBody, kind},
     wire::CameraId,
 };
@@ -136,6 +137,33 @@ pub fn open_command(bytes: &[u8], key: &VerifyingKey, now_s: u64) -> Result<(u64
     Ok((document.seq, body.camera, body.action))
 }
 
+/// Signs what one camera is set to and which release it shall run; `seq` must be above that of every such document before.
+///
+/// # Errors
+/// [`Error::Config`] for a setting that may not be, and as [`seal`].
+pub async fn seal_config(
+    signer: &dyn Signer,
+    seq: u64,
+    issued_s: u64,
+    expires_s: u64,
+    content: &ConfigBody,
+) -> Result<Vec<u8>, Error> {
+    let mut body = [0; 256];
+    let length = content.encode(&mut body)?;
+    seal(signer, kind::CONFIG, seq, issued_s, expires_s, &body[..length]).await
+}
+
+/// Reads what `key` signed of what one camera is set to, and the document around it. Its time is not judged: what has expired
+/// still says what was set.
+///
+/// # Errors
+/// [`Error::Document`] with what is wrong; [`Error::Config`] for settings that this build does not know.
+pub fn open_config<'a>(bytes: &'a [u8], key: &VerifyingKey) -> Result<(Document<'a>, ConfigBody), Error> {
+    let document = cose::verify(bytes, key)?;
+    let body = ConfigBody::from_document(&document)?;
+    Ok((document, body))
+}
+
 /// What the bearer of a token may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -246,6 +274,24 @@ mod tests {
         assert!(coset::CoseSign1::from_slice(&sealed[1..]).is_ok(), "the tag is one byte");
         let time = TimeBody::from_document(&open(&sealed, &signer.public_key(), NOW).unwrap()).unwrap();
         assert_eq!((time.unix_ms, time.nonce), (NOW * 1000 + 5, 42));
+    }
+
+    #[tokio::test]
+    async fn what_a_camera_is_set_to_is_read_back_also_when_it_has_expired() {
+        let signer = signer();
+        let settings = wildcam_core::config::Settings { report_every_s: Some(60), ..Default::default() };
+        let camera = CameraId::new(&"a".repeat(63)).unwrap();
+        let content = ConfigBody { camera, settings, release: Some(u64::MAX) };
+        let sealed = seal_config(&signer, 7, NOW, NOW + 60, &content).await.unwrap();
+        let (document, read) = open_config(&sealed, &signer.public_key()).unwrap();
+        assert_eq!((document.seq, document.issued_s, document.expires_s), (7, NOW, NOW + 60));
+        assert_eq!(read, content);
+        assert!(open_config(&sealed, &self::signer().public_key()).is_err());
+        let time = seal_time(&signer, NOW * 1000, 1).await.unwrap();
+        assert!(matches!(open_config(&time, &signer.public_key()), Err(Error::Config(_))));
+        let settings = wildcam_core::config::Settings { report_every_s: Some(1), ..Default::default() };
+        let wrong = seal_config(&signer, 8, NOW, NOW + 60, &ConfigBody { settings, ..content }).await;
+        assert!(matches!(wrong, Err(Error::Config(_))), "no camera takes a report every second");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use ed25519_dalek::{
@@ -21,21 +22,33 @@ use crate::journal::atomic;
 /// A key in PEM is under 200 bytes; comments around it may be there.
 const KEY_FILE_LIMIT_BYTES: u64 = 16 << 10;
 
-/// What a key is for, after The Update Framework. One role so far; a key of one role never signs for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a key is for, after The Update Framework; a key of one role never signs for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// Lies on gateways and in CI: lists of endpoints, the time, tokens, commands. No code that a
-    /// camera would run.
+    /// Lies on gateways and in CI: lists of endpoints, the time, tokens, commands, what cameras are set to. No code that a
+    /// camera would run: which release one shall run is its to say, and not what a release is.
     Online,
+    /// Names the keys of all roles of updates: offline, best several people.
+    Root,
+    /// Says what an update is: offline.
+    Release,
+    /// Says which update is the newest: where it can sign every few days.
+    Timestamp,
 }
 
 impl Role {
+    /// The roles that a root names.
+    pub const OF_UPDATES: [Self; 3] = [Self::Root, Self::Release, Self::Timestamp];
+
     /// Whether a key of this role may sign documents of `kind`.
     #[must_use]
     pub fn may_sign(self, kind: &str) -> bool {
         match self {
-            Self::Online => [kind::ENDPOINTS, kind::TIME, kind::TOKEN, kind::COMMAND].contains(&kind),
+            Self::Online => [kind::ENDPOINTS, kind::TIME, kind::TOKEN, kind::COMMAND, kind::CONFIG].contains(&kind),
+            Self::Root => kind == kind::ROOT,
+            Self::Release => kind == kind::RELEASE,
+            Self::Timestamp => kind == kind::TIMESTAMP,
         }
     }
 }
@@ -44,9 +57,25 @@ impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Online => "online",
+            Self::Root => "root",
+            Self::Release => "release",
+            Self::Timestamp => "timestamp",
         })
     }
 }
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::OF_UPDATES.into_iter().find(|role| role.to_string() == text).ok_or_else(|| UnknownRole(text.to_owned()))
+    }
+}
+
+/// The name is of no role of updates.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no role; the roles are root, release and timestamp")]
+pub struct UnknownRole(pub String);
 
 /// Makes Ed25519 signatures (RFC 8032) with a key that callers never see.
 pub trait Signer: Send + Sync + fmt::Debug {
@@ -214,7 +243,12 @@ mod tests {
 
     #[test]
     fn the_online_role_signs_nothing_that_runs() {
-        assert!(Role::Online.may_sign(kind::TOKEN));
+        assert!(Role::Online.may_sign(kind::TOKEN) && Role::Online.may_sign(kind::CONFIG));
         assert!(!Role::Online.may_sign("release"));
+        for role in Role::OF_UPDATES {
+            for kind in [kind::ROOT, kind::RELEASE, kind::TIMESTAMP, kind::COMMAND] {
+                assert_eq!(role.may_sign(kind), role.to_string() == kind, "{role} {kind}");
+            }
+        }
     }
 }

@@ -1,7 +1,20 @@
 //! What a camera may trust: keys, and the documents that they sign.
 
+pub mod age_file;
+pub mod chain;
+pub mod delta;
 pub mod documents;
+pub mod external;
+pub mod folder;
 pub mod keys;
+pub mod publish;
+pub mod recipe;
+pub mod roles;
+pub mod signing;
+#[cfg(test)]
+mod tests;
+pub mod vault;
+pub mod verify;
 
 use std::{io, path::PathBuf};
 
@@ -56,9 +69,53 @@ pub enum Error {
     /// The document or token is not valid.
     #[error(transparent)]
     Document(#[from] wildcam_core::cose::Error),
+    /// It does not say what a camera is set to, or sets what this build does not know.
+    #[error("the document does not say what a camera is set to")]
+    Config(#[from] wildcam_core::config::Error),
     /// A list of endpoints is empty, too long, or has a field that does not fit.
     #[error("the endpoint {0:?} cannot be written into a list of endpoints")]
     Endpoint(String),
+    /// A key file cannot be opened.
+    #[error("the key {} cannot be opened", path.display())]
+    Age {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: age_file::AgeError,
+    },
+    /// A passphrase is too short to keep a key.
+    #[error("a passphrase for a key has at least {0} characters")]
+    Weak(usize),
+    /// The list of the keys, or what it names, is wrong.
+    #[error("{} is not the list of the keys: {why}", path.display())]
+    List {
+        /// The list.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The file is not the public half of an Ed25519 key in PEM (RFC 8410).
+    #[error("{} is not the public half of an Ed25519 key in PEM", path.display())]
+    NotPublic {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is there already.
+    #[error("the key {id} of the role {role} is there already")]
+    Known {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        id: String,
+    },
+    /// The private half of a key is not here.
+    #[error("the private half of the key {id} of the role {role} is not here")]
+    Elsewhere {
+        /// Its role.
+        role: Role,
+        /// Its name.
+        id: String,
+    },
     /// A token of this scope names a camera and does not, or the other way round.
     #[error("the token does not fit its scope")]
     Scope,

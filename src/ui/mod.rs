@@ -4,6 +4,7 @@
 //! JSON lines and nothing else. No progress is drawn under `--quiet`, `--json`, or when standard error is no terminal.
 
 mod failure;
+mod hidden;
 mod progress;
 mod table;
 

@@ -32,8 +32,19 @@ const ENGINES: [&str; 10] =
 const PROVIDERS: [&str; 4] = ["aws", "azure", "gcp", "custom"];
 
 /// The files of src/cli that are no commands.
-const NOT_COMMANDS: [&str; 9] =
-    ["mod", "applying", "context", "deploying", "drilling", "flags", "open", "provisioning", "signing"];
+const NOT_COMMANDS: [&str; 11] = [
+    "mod",
+    "applying",
+    "configuring",
+    "context",
+    "deploying",
+    "drilling",
+    "flags",
+    "open",
+    "provisioning",
+    "releasing",
+    "signing",
+];
 
 const VAGUE_NAMES: [&str; 8] = ["util", "utils", "common", "helper", "helpers", "misc", "manager", "managers"];
 

@@ -62,14 +62,6 @@ pub(crate) fn stuck_at_entry(mut image: Vec<u8>) -> Vec<u8> {
     mend(image)
 }
 
-/// The same image, built at another time: nothing differs but its description, and so its hash.
-pub(crate) fn of_another_time(mut image: Vec<u8>) -> Vec<u8> {
-    let (_, content) = segments(&image).into_iter().next().unwrap();
-    // Time and date in the application's description.
-    image[content.start + 80..content.start + 84].copy_from_slice(b"noon");
-    mend(image)
-}
-
 /// Writes `image` into slot B and has it started from the next start on, as an updater will.
 pub(crate) fn put_on_trial(path: &Path, image: &[u8]) {
     let layout = Board::QemuVirt.layout();
@@ -93,4 +85,22 @@ pub(crate) fn set_options(path: &Path, options: &[(&str, &str)], fault: Option<&
     let mut file = OpenOptions::new().write(true).open(path).unwrap();
     file.seek(SeekFrom::Start(OPTIONS_AT)).unwrap();
     file.write_all(&page).unwrap();
+}
+
+/// The image with so many bytes of noise in its last segment, which nothing reads: a patch to it cannot be short.
+pub(crate) fn with_noise(image: Vec<u8>, bytes: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let noise: Vec<u8> = (0..bytes)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        })
+        .collect();
+    let (_, last) = segments(&image).into_iter().next_back().unwrap();
+    let mut longer = image[..last.end].to_vec();
+    longer.extend(noise);
+    let length = u32::try_from(last.len() + bytes).unwrap();
+    longer[last.start - 4..last.start].copy_from_slice(&length.to_le_bytes());
+    longer.resize((longer.len() + 1).next_multiple_of(16) + 32, 0);
+    mend(longer)
 }

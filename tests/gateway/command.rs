@@ -48,7 +48,7 @@ fn write_private(path: &Path, text: &str) {
     }
 }
 
-fn project() -> tempfile::TempDir {
+pub(crate) fn project() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
     std::fs::write(place.join("wildcam.toml"), PROJECT).unwrap();
@@ -65,24 +65,24 @@ fn wildcam(project: &Path) -> Command {
     command
 }
 
-fn output(project: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn output(project: &Path, arguments: &[&str]) -> Output {
     wildcam(project).args(arguments).output().unwrap()
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// A gateway process; it ends with this value, because its standard input closes.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     url: String,
     http: reqwest::Client,
 }
 
 impl Process {
-    fn start(project: &Path) -> Self {
+    pub(crate) fn start(project: &Path) -> Self {
         let mut child = wildcam(project)
             .args(["gateway", "--cloud", "b", "--json", "--until-stdin-closes"])
             .stdin(Stdio::piped())
@@ -98,7 +98,7 @@ impl Process {
         Self { child, url: line["url"].as_str().unwrap().to_owned(), http }
     }
 
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success());
     }

@@ -4,5 +4,6 @@
 
 mod api;
 mod command;
+mod config;
 mod copies;
 mod support;

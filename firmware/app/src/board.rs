@@ -16,8 +16,10 @@ use embedded_storage::nor_flash::NorFlash;
 use rand_core::{CryptoRng, RngCore};
 use wildcam_core::{
     boot::Slot,
+    config::Abilities,
     flash::{BLOCK, BlockDevice},
     identity::Wifi,
+    trust,
 };
 
 use crate::plan::Plan;
@@ -26,6 +28,12 @@ use crate::plan::Plan;
 pub(crate) trait Board: Sized + 'static {
     /// Its name, that of its cargo feature and of `wildcam build --board`.
     const NAME: &'static str;
+
+    /// What it can do, as far as the fleet may ask for it.
+    const ABILITIES: Abilities;
+
+    /// What its network costs, unless the fleet says something else.
+    const LINK: trust::Link;
 
     /// Its flash in bytes: what `wildcam_core::layout::Layout::of` takes.
     const FLASH_BYTES: u32;
@@ -68,6 +76,12 @@ pub(crate) trait Board: Sized + 'static {
 
     /// Size of the stack and the most of it that was ever used, if the board painted it at its start.
     fn stack() -> Option<Marks>;
+
+    /// Runs `work`, and says how many bytes of stack it took at most, where the board can tell.
+    fn measured(work: &mut dyn FnMut()) -> Option<usize> {
+        work();
+        None
+    }
 
     /// Size of the radio's heap and the most of it that was ever used, on boards whose radio needs one.
     fn radio_heap() -> Option<Marks> {

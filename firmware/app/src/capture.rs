@@ -3,7 +3,7 @@
 use core::fmt::Debug;
 
 use embassy_futures::{
-    select::{Either3, select3},
+    select::{Either4, select4},
     yield_now,
 };
 use embassy_time::Instant;
@@ -50,32 +50,45 @@ pub(crate) async fn run(
     } else if state.cause == BootCause::Timer {
         picture(state, &mut eye, random, Wake::Timer).await;
     }
-    let every_ms = state.plan.picture_every_ms;
-    let far_ms = if every_ms == 0 { 24 * 3_600_000 } else { every_ms };
+    let mut far_ms = far(state);
     // A sleep that motion ended leaves the next picture where it was.
     let left_ms = power.slept().filter(|_| state.cause == BootCause::Motion).map(|slept| slept.left_ms);
     let mut due_ms = Instant::now().as_millis() + left_ms.unwrap_or(far_ms).min(far_ms);
     loop {
         let left_ms = due_ms.saturating_sub(Instant::now().as_millis());
         // A picture that is asked for comes before sleep.
-        let wake = match select3(power.wait(left_ms), state.wanted.wait(), state.idle.wait()).await {
-            Either3::First(wake) => wake,
-            Either3::Second(()) => Wake::Command,
-            Either3::Third(()) if state.plan.deep_sleep => {
+        let woken = select4(power.wait(left_ms), state.wanted.wait(), state.idle.wait(), state.replanned.wait()).await;
+        let wake = match woken {
+            Either4::First(wake) => wake,
+            Either4::Second(()) => Wake::Command,
+            Either4::Third(()) if state.plan.get().deep_sleep => {
                 eye.off().await;
                 log::info!("sleep: {left_ms} ms");
                 power.sleep(left_ms, state.unix_ms()).await
             }
-            Either3::Third(()) => continue,
+            Either4::Third(()) => continue,
+            Either4::Fourth(()) => {
+                far_ms = far(state);
+                due_ms = Instant::now().as_millis() + far_ms;
+                continue;
+            }
         };
         measure(state, &mut power);
         if wake == Wake::Timer {
             due_ms += far_ms;
-            if every_ms == 0 {
+            if state.plan.get().picture_every_ms == 0 {
                 continue;
             }
         }
         picture(state, &mut eye, random, wake).await;
+    }
+}
+
+/// How long it is from one picture to the next; a day where none is wanted, after which nothing is taken.
+fn far(state: &State) -> u64 {
+    match state.plan.get().picture_every_ms {
+        0 => 24 * 3_600_000,
+        every_ms => every_ms,
     }
 }
 

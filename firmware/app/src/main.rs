@@ -11,6 +11,7 @@ mod boards;
 mod capture;
 mod console;
 mod description;
+mod fleet;
 mod infer;
 mod marks;
 mod pinned;

@@ -24,7 +24,7 @@ use wildcam_core::{
 use crate::{
     board::{Board, Fault, Parts, Power as _},
     boards::Chosen,
-    capture, console, description, marks,
+    capture, console, description, fleet, marks,
     random::Random,
     state::{DeviceTimer, Flash, LAYOUT, OwnCard, SharedQueue, Shelved, State},
     tls::{CONNECTIONS, Dialer, Slot},
@@ -124,13 +124,15 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     let queue = mount(flash, own(card, &identity.card_key))?;
     log::info!("camera: {} start={boot_count} waiting={}", identity.camera.as_str(), waiting(queue)?);
 
+    let follower = fleet::open(flash, boot, cause, identity.root);
+    let plan = follower.as_ref().map_or_else(Chosen::plan, |follower| fleet::plan(follower.settings()));
     let list = endpoints(&identity, &mut settings)?;
     let state: &'static State = STATE.init(State {
         camera: identity.camera.clone(),
         flash,
         queue,
         settings: RefCell::new(settings),
-        plan: Chosen::plan(),
+        plan: Cell::new(plan),
         cause,
         boot,
         epoch_ms: Cell::new(0),
@@ -139,6 +141,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         checked_in: Cell::new(false),
         passed_over: RefCell::new(heapless::Vec::new()),
         queued: Signal::new(),
+        replanned: Signal::new(),
         wanted: Signal::new(),
         idle: Signal::new(),
     });
@@ -148,7 +151,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
     spawner.spawn(watching(state).map_err(|_| "a task has no room")?);
     if fault != Some(Fault::Silent) {
         let camera = camera(&identity, list, boot_count, state, stack, random);
-        let link = Link { camera, radio, stack, wifi: identity.wifi, token: identity.token, random };
+        let link = Link { camera, follower, radio, stack, wifi: identity.wifi, token: identity.token, random };
         spawner.spawn(linking(state, link).map_err(|_| "a task has no room")?);
     }
     report_sizes();

@@ -62,8 +62,8 @@ pub(crate) struct State {
     pub(crate) queue: &'static SharedQueue,
     /// What is kept between starts.
     pub(crate) settings: RefCell<Settings<Part<'static, Flash>>>,
-    /// How often things happen.
-    pub(crate) plan: Plan,
+    /// How often things happen; the fleet may change it.
+    pub(crate) plan: Cell<Plan>,
     /// Why the machine started.
     pub(crate) cause: BootCause,
     /// What the boot stage decided; `None` when none started this program.
@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub(crate) passed_over: RefCell<heapless::Vec<ItemId, MAX_EXCEPT>>,
     /// Something was put into the queue.
     pub(crate) queued: Signal<NoopRawMutex, ()>,
+    /// Things happen at other times from now on.
+    pub(crate) replanned: Signal<NoopRawMutex, ()>,
     /// The fleet asks for a picture.
     pub(crate) wanted: Signal<NoopRawMutex, ()>,
     /// Nothing is left to send.

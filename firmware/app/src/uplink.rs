@@ -4,6 +4,7 @@ use embassy_futures::select::select;
 use embassy_net::Stack;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use wildcam_core::{
+    agent::Next,
     boot,
     camera::{Announced, Camera, Desired, Error, Item, Outbox, Outcome, UploadError},
     cose::Action,
@@ -18,7 +19,9 @@ use crate::{
     board::{Board, Radio},
     boards::Chosen,
     capture::Hexadecimal,
-    description, marks,
+    description,
+    fleet::{self, Follower},
+    marks,
     random::Random,
     state::{DeviceTimer, LAYOUT, Pictures, State},
     tls::{self, CONNECTIONS, Dialer},
@@ -114,6 +117,8 @@ impl Patience {
 pub(crate) struct Link {
     /// The camera's side of the API.
     pub(crate) camera: &'static mut Uplink,
+    /// What follows the fleet's wishes, where the machine can be updated.
+    pub(crate) follower: Option<&'static mut Follower>,
     /// What brings the network up.
     pub(crate) radio: <Chosen as Board>::Radio,
     /// TCP/IP.
@@ -126,15 +131,26 @@ pub(crate) struct Link {
     pub(crate) random: Random,
 }
 
+/// What is due next.
+struct Due {
+    /// When the next report is due, in milliseconds since the start.
+    report_ms: u64,
+    /// When the time was last kept, in the same; 0 for not yet.
+    kept_ms: u64,
+    /// Whether a gateway took a report since the fleet's wishes were last followed.
+    tend: bool,
+}
+
 /// Talks to the fleet for ever.
 pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
     let mut patience = Patience { wait_ms: FIRST_WAIT_MS, random: link.random };
-    let mut report_due_ms = 0;
-    let mut kept_ms = 0;
+    let mut due = Due { report_ms: 0, kept_ms: 0, tend: false };
+    // Settings on trial have the time from here on, or from when they came.
+    let mut trial_ms = Instant::now().as_millis();
     let mut failures = 0;
     loop {
         let result = match join(&mut link).await {
-            Ok(()) => round(state, &mut link, &mut report_due_ms, &mut kept_ms).await,
+            Ok(()) => round(state, &mut link, &mut due, &mut trial_ms).await,
             Err(error) => {
                 log::warn!("no network: {error:?}");
                 Err(Error::Connect(ConnectError::Failed))
@@ -144,13 +160,16 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
             Ok(()) => {
                 failures = 0;
                 patience.reset();
-                let left_ms = report_due_ms.saturating_sub(Instant::now().as_millis());
+                let left_ms = due.report_ms.saturating_sub(Instant::now().as_millis());
                 rest(state, &mut link, left_ms).await;
             }
             Err(error) => {
                 log::info!("not sent: {error:?}");
                 failures += 1;
-                if failures >= FAILURES_TO_SLEEP && state.plan.deep_sleep {
+                if let Some(follower) = &mut link.follower {
+                    fleet::watch_trial(state, follower, trial_ms);
+                }
+                if failures >= FAILURES_TO_SLEEP && state.plan.get().deep_sleep {
                     failures = 0;
                     rest(state, &mut link, LONGEST_WAIT_MS).await;
                 } else {
@@ -163,7 +182,7 @@ pub(crate) async fn run(state: &'static State, mut link: Link) -> ! {
 
 /// Says that there is nothing to do, and waits for at most `ms` for something to send.
 async fn rest(state: &State, link: &mut Link, ms: u64) {
-    if state.plan.deep_sleep && !is_on_trial(state) {
+    if state.plan.get().deep_sleep && !is_on_trial(state) {
         // The chip sleeps as soon as the other task hears of it, with the radio off.
         link.camera.disconnect();
         link.radio.off().await;
@@ -199,8 +218,8 @@ async fn join(link: &mut Link) -> Result<(), NoNetwork<<<Chosen as Board>::Radio
 }
 
 /// Enrols if need be, reports if it is time, and sends all that waits.
-async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms: &mut u64) -> Result<(), Error> {
-    let camera = &mut *link.camera;
+async fn round(state: &State, link: &mut Link, due: &mut Due, trial_ms: &mut u64) -> Result<(), Error> {
+    let Link { camera, follower, .. } = link;
     if !state.settings.borrow().counters().enrolled {
         match camera.enrol(link.token).await {
             Ok(enrolled) => {
@@ -216,38 +235,70 @@ async fn round(state: &State, link: &mut Link, report_due_ms: &mut u64, kept_ms:
     }
     loop {
         let now_ms = Instant::now().as_millis();
-        if *report_due_ms <= now_ms {
-            match report(state, camera).await {
+        if due.report_ms <= now_ms {
+            match report(state, camera, follower.as_deref()).await {
                 Ok(()) => {
                     agree(state, camera);
                     check_in(state);
+                    if let Some(follower) = follower {
+                        if let Err(error) = follower.reported() {
+                            log::warn!("updates: {error}");
+                        }
+                        due.tend = true;
+                    }
                     // Once in a while it is asked again.
                     state.passed_over.borrow_mut().clear();
-                    *report_due_ms = now_ms + state.plan.report_every_ms;
+                    due.report_ms = now_ms + state.plan.get().report_every_ms;
                 }
                 // A gateway that does not want to know how the camera is may still take its pictures.
                 Err(error) if error.is_unwanted() => {
                     log::warn!("not reported: {error:?}");
-                    *report_due_ms = now_ms + state.plan.report_every_ms.min(LONGEST_WAIT_MS);
+                    due.report_ms = now_ms + state.plan.get().report_every_ms.min(LONGEST_WAIT_MS);
                 }
                 Err(error) => return Err(error),
             }
-            if *kept_ms == 0 || now_ms - *kept_ms >= KEEP_TIME_MS {
-                *kept_ms = now_ms.max(1);
+            if due.kept_ms == 0 || now_ms - due.kept_ms >= KEEP_TIME_MS {
+                due.kept_ms = now_ms.max(1);
                 if let Err(error) = state.settings.borrow_mut().set_time(state.unix_ms()) {
                     log::warn!("settings: {error}");
                 }
             }
             learn(state, camera).await?;
-            if obey(state, camera).await? {
+            if obey(state, camera, follower.as_deref()).await? {
                 // The next report says that it was taken on.
-                *report_due_ms = now_ms;
+                due.report_ms = now_ms;
                 continue;
             }
         }
         tell(state, camera).await?;
-        if !send(state, camera).await? {
+        if send(state, camera).await? {
+            continue;
+        }
+        // What the fleet wants comes after the pictures.
+        let Some(follower) = follower else { return Ok(()) };
+        if !core::mem::take(&mut due.tend) {
             return Ok(());
+        }
+        let next = follower.tend(camera, &fleet::now(state), &mut fleet::tell).await;
+        // What the network cut off goes on with the next round.
+        due.tend = next.is_err();
+        match next? {
+            Next::Rest => return Ok(()),
+            Next::More => due.tend = true,
+            Next::Changed => {
+                fleet::obey(state, follower);
+                // What shows that they work is a report that is sent with them, over a connection that is made with them.
+                camera.disconnect();
+                let plan = state.plan.get();
+                *trial_ms = Instant::now().as_millis();
+                due.report_ms = *trial_ms + plan.report_every_ms.min(plan.trial_ms / 2);
+                return Ok(());
+            }
+            Next::Restart => {
+                let _ = report(state, camera, Some(follower)).await;
+                let _queue = state.queue.lock().await;
+                Chosen::reset(false)
+            }
         }
     }
 }
@@ -259,7 +310,7 @@ fn agree(state: &State, camera: &Uplink) {
     tls::set_time(unix_ms);
 }
 
-async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
+async fn report(state: &State, camera: &mut Uplink, follower: Option<&Follower>) -> Result<(), Error> {
     let stats = state.queue.lock().await.stats();
     let status = Status {
         camera: state.camera.clone(),
@@ -279,6 +330,8 @@ async fn report(state: &State, camera: &mut Uplink) -> Result<(), Error> {
             heap_used_bytes: Chosen::radio_heap().map(|marks| marks.used as u32),
         }),
         command: Some(state.settings.borrow().counters().command).filter(|command| *command > 0),
+        config: follower.and_then(Follower::config_status),
+        update: follower.and_then(Follower::update_status),
     };
     let began = Instant::now();
     camera.report_status(&status).await?;
@@ -343,7 +396,7 @@ async fn learn(state: &State, camera: &mut Uplink) -> Result<(), Error> {
 /// Takes a command on, if there is one that is new.
 ///
 /// It is noted before anything is done: it is done once at most, whenever the power fails.
-async fn obey(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
+async fn obey(state: &State, camera: &mut Uplink, follower: Option<&Follower>) -> Result<bool, Error> {
     let last = state.settings.borrow().counters().command;
     let command = match camera.fetch_command(last).await {
         Ok(Some(command)) => command,
@@ -365,7 +418,7 @@ async fn obey(state: &State, camera: &mut Uplink) -> Result<bool, Error> {
         Action::Report => {}
         Action::Restart => {
             // So that whoever asked hears of it before the next start does; if not, that one tells.
-            let _ = report(state, camera).await;
+            let _ = report(state, camera, follower).await;
             let _queue = state.queue.lock().await;
             Chosen::reset(false)
         }

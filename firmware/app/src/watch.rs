@@ -18,7 +18,7 @@ const STORING: Duration = Duration::from_secs(10);
 pub(crate) async fn run(state: &'static State) -> ! {
     let trial_ms = state.boot.filter(|entry| entry.state == boot::State::Trying).map(|entry| match entry.reason {
         boot::Reason::Only => ALONE_MS,
-        _ => state.plan.trial_ms,
+        _ => state.plan.get().trial_ms,
     });
     loop {
         Chosen::feed();

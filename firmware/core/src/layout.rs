@@ -60,6 +60,12 @@ pub struct Layout {
     pub launcher: Region,
     /// The application slots, A and B.
     pub slots: [Region; SLOTS],
+    /// The update that is being made: its order, and how far it is.
+    pub update: Region,
+    /// Whose signatures count for updates, and what was seen: two sectors.
+    pub trust: Region,
+    /// What the fleet set this camera to, and whether that works: two sectors.
+    pub config: Region,
     /// The pictures that wait.
     pub queue: Region,
 }
@@ -83,13 +89,17 @@ impl Layout {
         let launcher = settings.after(PAGE_BYTES);
         let a = launcher.after(slot_bytes);
         let b = a.after(slot_bytes);
-        let queue = b.after((flash_bytes - b.end()) / SECTOR_BYTES * SECTOR_BYTES);
-        Some(Self { bootloader, table, journal, identity, settings, launcher, slots: [a, b], queue })
+        let update = b.after(crate::update::SECTORS as u32 * SECTOR_BYTES);
+        let trust = update.after(2 * SECTOR_BYTES);
+        let config = trust.after(2 * SECTOR_BYTES);
+        let queue = config.after((flash_bytes - config.end()) / SECTOR_BYTES * SECTOR_BYTES);
+        let slots = [a, b];
+        Some(Self { bootloader, table, journal, identity, settings, launcher, slots, update, trust, config, queue })
     }
 
     /// The parts with their names in the partition table, in their order.
     #[must_use]
-    pub const fn named(&self) -> [(&'static str, Region); 9] {
+    pub const fn named(&self) -> [(&'static str, Region); 12] {
         [
             ("bootloader", self.bootloader),
             ("table", self.table),
@@ -99,6 +109,9 @@ impl Layout {
             ("launcher", self.launcher),
             ("slot-a", self.slots[0]),
             ("slot-b", self.slots[1]),
+            ("update", self.update),
+            ("trust", self.trust),
+            ("config", self.config),
             ("queue", self.queue),
         ]
     }

@@ -9,11 +9,14 @@
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+pub mod agent;
 pub mod boot;
 pub mod camera;
 pub mod checksum;
+pub mod config;
 pub mod cose;
 pub mod deflate;
+pub mod delta;
 pub mod flash;
 pub mod http;
 pub mod httpsig;
@@ -28,5 +31,7 @@ pub mod settings;
 pub mod sleep;
 pub mod tls;
 pub mod trace;
+pub mod trust;
+pub mod update;
 pub mod wire;
 pub mod x509;

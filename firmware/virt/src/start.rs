@@ -4,7 +4,10 @@
 //! use can be found later. Interrupts stay masked for good: the executor polls what `wfi` woke it for, so a trap is
 //! always a fault.
 
-use core::arch::global_asm;
+use core::{
+    arch::{asm, global_asm},
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// What unused stack holds.
 pub const PAINT: u32 = 0x5741_4e54;
@@ -65,11 +68,13 @@ extern "C" fn fault(cause: u32, at: u32, value: u32) -> ! {
     panic!("a fault of the processor: cause {cause} at {at:#010x}, value {value:#010x}");
 }
 
-/// Size of the stack and the most of it that was ever used, in bytes.
-pub fn stack() -> (usize, usize) {
-    let bottom = (&raw const _stack_bottom).addr();
+/// The deepest that the stack was before it was last painted, in bytes.
+static DEEPEST: AtomicUsize = AtomicUsize::new(0);
+
+/// The lowest word of the stack that was used since it was painted.
+fn lowest() -> usize {
     let top = (&raw const _stack_top).addr();
-    let mut at = bottom;
+    let mut at = (&raw const _stack_bottom).addr();
     while at < top {
         // SAFETY: within the stack, which is readable, and aligned as the linker script places it.
         let word = unsafe { core::ptr::with_exposed_provenance::<u32>(at).read_volatile() };
@@ -78,5 +83,29 @@ pub fn stack() -> (usize, usize) {
         }
         at += 4;
     }
-    (top - bottom, top - at)
+    at
+}
+
+/// Size of the stack and the most of it that was ever used, in bytes.
+pub fn stack() -> (usize, usize) {
+    let (bottom, top) = ((&raw const _stack_bottom).addr(), (&raw const _stack_top).addr());
+    (top - bottom, DEEPEST.load(Ordering::Relaxed).max(top - lowest()))
+}
+
+/// Runs `work`, and says how many bytes of stack it used at most.
+#[inline(never)]
+pub fn depth(work: &mut dyn FnMut()) -> usize {
+    DEEPEST.store(stack().1, Ordering::Relaxed);
+    let here: usize;
+    // SAFETY: reads a register.
+    unsafe { asm!("mv {here}, sp", here = out(reg) here, options(nomem, nostack, preserves_flags)) };
+    let mut at = (&raw const _stack_bottom).addr();
+    while at < here {
+        // SAFETY: below the stack pointer, where nothing of this program's one thread lies; no call is made meanwhile, and
+        // there are no interrupts.
+        unsafe { core::ptr::with_exposed_provenance_mut::<u32>(at).write_volatile(PAINT) };
+        at += 4;
+    }
+    work();
+    here - lowest()
 }

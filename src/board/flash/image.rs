@@ -195,7 +195,9 @@ impl Firmware {
         // An empty journal boots slot A, whatever slot was booted before, and a slot B without a beginning holds no image:
         // an older one that lies there must not be what the boot stage falls back to.
         let beginning = Region { bytes: SECTOR_BYTES, ..layout.slots[1] };
-        parts.splice(1..1, [Part::blank("boot-journal", layout.journal), Part::blank("slot-b", beginning)]);
+        // An update that was being made, or was made, is none of this image's.
+        let blank = [("boot-journal", layout.journal), ("slot-b", beginning), ("update", layout.update)];
+        parts.splice(1..1, blank.map(|(name, region)| Part::blank(name, region)));
         Ok(Self {
             path: path.to_owned(),
             chip_id: app.chip_id,
@@ -295,6 +297,7 @@ mod tests {
             ("slot-a", layout.slots[0].offset),
             ("boot-journal", layout.journal.offset),
             ("slot-b", layout.slots[1].offset),
+            ("update", layout.update.offset),
         ];
         assert_eq!(places, expected);
         assert_eq!(firmware.parts[2].bytes, [0xff; SECTOR_BYTES as usize], "a stale image is not to be started");
@@ -317,7 +320,7 @@ mod tests {
         bytes.extend(image(5, &[9; 9000]));
         let firmware = Firmware::parse(Path::new("x-full.bin"), &bytes).unwrap();
         let names: Vec<_> = firmware.parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["slot-a", "boot-journal", "slot-b", "launcher", "table", "bootloader"]);
+        assert_eq!(names, ["slot-a", "boot-journal", "slot-b", "update", "launcher", "table", "bootloader"]);
         for part in &firmware.parts {
             assert!(part.bytes.len() % SECTOR_BYTES as usize == 0);
             for kept in [layout.identity, layout.settings, layout.queue] {

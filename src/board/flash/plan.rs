@@ -81,7 +81,9 @@ impl Job {
             && (provision.replaces || self.found.held.is_none())
         {
             // Counters and pictures belong to the key that they were made with.
-            parts.push(Part::blank("settings", layout.settings));
+            for (name, region) in [("settings", layout.settings), ("trust", layout.trust), ("config", layout.config)] {
+                parts.push(Part::blank(name, region));
+            }
             if provision.replaces {
                 parts.push(Part::blank("queue", layout.queue));
             }
@@ -242,7 +244,7 @@ mod tests {
             wifi: None,
             group: String::new(),
         };
-        let trust = Trust { online_key: [0; 32], authority: Vec::new(), endpoints: Vec::new() };
+        let trust = Trust { online_key: [0; 32], authority: Vec::new(), endpoints: Vec::new(), root: Vec::new() };
         Provision { assignment, trust: Arc::new(trust), replaces, may_replace }
     }
 
@@ -273,7 +275,7 @@ mod tests {
         let plan = job(folder.path(), Some(provision(true, true))).plan(folder.path()).unwrap();
         assert!(plan.new_identity && plan.loses[0].contains("cannot be read"), "{plan:?}");
         let names: Vec<_> = plan.parts.iter().map(|part| part.name.as_str()).collect();
-        assert_eq!(names, ["settings", "queue"], "what belongs to the lost key goes with it");
+        assert_eq!(names, ["settings", "trust", "config", "queue"], "what belongs to the lost key goes with it");
         // Firmware alone leaves it as it is.
         let plan = job(folder.path(), None).plan(folder.path()).unwrap();
         assert!(!plan.new_identity && plan.keeps[0].contains("cannot be read"), "{plan:?}");

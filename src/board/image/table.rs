@@ -28,6 +28,9 @@ pub fn table(layout: &Layout) -> Vec<u8> {
         ("launcher", TYPE_APPLICATION, FACTORY, layout.launcher),
         ("slot-a", TYPE_APPLICATION, FIRST_SLOT, a),
         ("slot-b", TYPE_APPLICATION, FIRST_SLOT + 1, b),
+        ("update", TYPE_OURS, 4, layout.update),
+        ("trust", TYPE_OURS, 5, layout.trust),
+        ("config", TYPE_OURS, 6, layout.config),
         ("queue", TYPE_OURS, 3, layout.queue),
     ];
     let mut bytes: Vec<u8> =

@@ -250,7 +250,7 @@ fn tls(project: &Project) -> Result<Arc<rustls::ServerConfig>, CommandError> {
     let key = project
         .secret(&tls.key, &variable)
         .map_err(|error| CommandError::new(Kind::Usage, "gateway.tls.key cannot be had").because(error))?;
-    tls::server(&chain, key.expose())
+    tls::server_for_cameras(&chain, key.expose())
         .map_err(|error| CommandError::new(Kind::Usage, "[gateway.tls] cannot be used").because(error))
 }
 

@@ -7,6 +7,7 @@
 mod console;
 mod machine;
 mod read_only;
+mod rebuilt;
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use machine::become_machine;
 pub use read_only::ReadOnly;
+pub use rebuilt::at_another_time;
 
 use super::Error;
 use crate::{clock::Clock, drill::observation::Journal};

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use wildcam_core::{
     camera::{Camera, Error, Item, Outbox, Outcome, Settings, UploadError},
     cose::Endpoints,
+    flash::{FileFlash, RecordsError},
     link::{Dial, Rng, Timer},
     queue::{self, Filter, Header, ItemId, LOG_SECTORS, Queue},
     wire::{
@@ -14,6 +15,7 @@ use wildcam_core::{
     },
 };
 
+use super::config::Kept;
 use crate::{
     clock::{Clock, Random},
     drill::{loss::hexadecimal, observation::Observation},
@@ -26,6 +28,9 @@ const SECTORS: usize = 512;
 pub const CAMERA_FLASH_BYTES: u32 = ((SECTORS + LOG_SECTORS) * 4096) as u32;
 /// The queue of a virtual camera.
 pub type CameraQueue<F> = Queue<F, 256, SECTORS>;
+
+/// How soon a camera reports that has new settings on trial, and again when no gateway took it.
+const TRIED_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a virtual camera is and does.
 pub struct Plan {
@@ -91,6 +96,8 @@ pub struct VirtualCamera<F: NorFlash, D: Dial, N> {
     random: Random,
     note: N,
     started: Instant,
+    /// What the fleet set it to, where it asks for that.
+    config: Option<Kept>,
 }
 
 /// The queue as the camera's uploader sees it; it notes each attempt.
@@ -150,7 +157,24 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             unix_ms: clock.unix_ms(),
         };
         let camera = Box::new(Camera::new(settings, dial, HostTimer::start(), HostRng(random.fork())));
-        Self { plan, queue, camera, pool, clock, random, note, started: Instant::now() }
+        Self { plan, queue, camera, pool, clock, random, note, started: Instant::now(), config: None }
+    }
+
+    /// The same camera that asks after its reports what it shall be set to, and keeps it in `flash`, which has
+    /// [`super::CONFIG_FLASH_BYTES`].
+    ///
+    /// # Errors
+    /// When the flash cannot be used.
+    pub fn keeping(self, flash: FileFlash) -> Result<Self, RecordsError> {
+        Ok(Self { config: Some(Kept::open(flash)?), ..self })
+    }
+
+    /// What it does by the clock: as it was planned, unless the fleet set it otherwise.
+    fn every(&self) -> (Duration, Duration) {
+        let settings = self.config.as_ref().map(|kept| *kept.settings()).unwrap_or_default();
+        let set =
+            |seconds: Option<u32>, planned| seconds.map_or(planned, |seconds| Duration::from_secs(seconds.into()));
+        (set(settings.picture_every_s, self.plan.upload_every), set(settings.report_every_s, self.plan.report_every))
     }
 
     /// Registers, then takes pictures, sends them and reports, for ever. It returns only when its flash fails, as when
@@ -163,27 +187,35 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
         }
         let mut next_picture = self.started + self.plan.first_upload;
         let mut next_report = Instant::now();
+        let (mut upload_every, _) = self.every();
         loop {
             let now = Instant::now();
-            if !self.plan.upload_every.is_zero() {
+            if !upload_every.is_zero() {
                 // Shutters do not wait for radios: what fell due during a long exchange is taken now.
                 while next_picture <= now {
                     if !self.take_picture() {
                         return;
                     }
-                    next_picture += self.plan.upload_every;
+                    next_picture += upload_every;
                 }
             }
             if next_report <= now {
                 self.report().await;
+                let before = upload_every;
+                let report_every;
+                (upload_every, report_every) = self.every();
+                if upload_every != before {
+                    next_picture = Instant::now() + upload_every;
+                }
+                let is_on_trial = self.config.as_ref().is_some_and(Kept::is_on_trial);
+                let wait = if is_on_trial { report_every.min(TRIED_AGAIN) } else { report_every };
                 // From the start of one to the start of the next, without catching up on missed ones.
-                next_report = Instant::now().max(next_report + self.plan.report_every);
+                next_report = Instant::now().max(next_report + wait);
             }
             match self.send_next().await {
                 Sent::One => {}
                 Sent::Nothing => {
-                    let until =
-                        if self.plan.upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
+                    let until = if upload_every.is_zero() { next_report } else { next_report.min(next_picture) };
                     tokio::time::sleep_until(until).await;
                 }
                 Sent::Failed => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -253,14 +285,25 @@ impl<F: NorFlash, D: Dial, N: FnMut(Observation)> VirtualCamera<F, D, N> {
             firmware: clipped(concat!("virtual-", env!("CARGO_PKG_VERSION"))),
             health: None,
             command: None,
+            config: self.config.as_ref().map(Kept::status),
+            update: None,
         };
         match self.camera.report_status(&status).await {
             Ok(()) => {
                 let cloud = self.cloud();
                 let camera = self.plan.id.as_str().to_owned();
                 (self.note)(Observation::Reported { camera, cloud, started_ms });
+                if let Some(kept) = &mut self.config {
+                    kept.confirm();
+                    kept.follow(&mut self.camera, &self.plan.id, &self.plan.trusted).await;
+                }
             }
-            Err(error) => tracing::debug!(camera = %self.plan.id, %error, "the report did not go through"),
+            Err(error) => {
+                tracing::debug!(camera = %self.plan.id, %error, "the report did not go through");
+                if let Some(kept) = &mut self.config {
+                    kept.watch();
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Virtual cameras: the camera's own logic, with a file as its flash and this machine's network as its radio.
 
 mod camera;
+mod config;
 mod stream;
 
 use std::{
@@ -21,6 +22,7 @@ use wildcam_core::{
 };
 
 pub use camera::{CAMERA_FLASH_BYTES, CameraQueue, HostRng, HostTimer, Plan, VirtualCamera};
+pub use config::CONFIG_FLASH_BYTES;
 pub use stream::{Stream, StreamError};
 
 use super::{Error, pictures::Pool, setup::CamerasPart};
@@ -112,6 +114,9 @@ pub async fn run(
             random.fork(),
             note,
         );
+        let path = part.folder.join(format!("{name}.config"));
+        let flash = FileFlash::open(&path, CONFIG_FLASH_BYTES).map_err(|error| setting_up()(error.into()))?;
+        let camera = camera.keeping(flash).map_err(|error| setting_up()(format!("{name}: {error}").into()))?;
         let stop = stop.clone();
         cameras.spawn(async move {
             tokio::select! {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use wildcam_core::{cose::MAX_ENDPOINTS, wire::CameraId};
 use zeroize::Zeroizing;
 
-use super::{AUTHORITY_FILE, PUBLIC_NAME, Setup, VALID, events, write};
+use super::{AUTHORITY_FILE, PUBLIC_NAME, Setup, VALID, events, updates, write};
 use crate::{
     board::{
         flash::{self, Firmware, Job, Link, Place},
@@ -136,7 +136,9 @@ impl<'a> Fleet<'a> {
         let flashing = |error: flash::Error| Error::part("flashing the emulated boards")(error.into());
         let setup = self.setup;
         let firmware = Arc::new(Firmware::open(&boards.firmware).map_err(flashing)?);
+        let root = updates::root(setup.folder, setup.random, self.clock.unix_s(), VALID.as_secs()).await?;
         let trust = Trust::new(self.signer.public_key().to_bytes(), setup.authority.pem(), self.endpoints.clone());
+        let trust = trust.and_then(|trust| trust.with_root(root));
         let trust = Arc::new(trust.map_err(|error| Error::part("telling the boards whom to believe")(error.into()))?);
         let mut recipes = Vec::new();
         let mut jobs = Vec::new();

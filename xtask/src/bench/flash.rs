@@ -18,7 +18,7 @@ use std::{
 use relay::Relay;
 use wildcam::board::Board;
 
-use super::{Failure, median, target_folder};
+use super::{Failure, median, peer};
 use crate::terminal::say;
 
 const BAUD: u32 = 921_600;
@@ -39,16 +39,6 @@ impl Drop for Mock {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn peer(name: &str, executable: &str) -> Result<PathBuf, Failure> {
-    let named = std::env::var_os("WILDCAM_PEERS").filter(|folder| !folder.is_empty());
-    let cache = named.map_or_else(|| target_folder().join("peers"), PathBuf::from);
-    let path = cache.join(name).join("bin").join(executable);
-    if path.is_file() {
-        return Ok(std::path::absolute(path)?);
-    }
-    Err(format!("there is no {}; `cargo xtask peers` installs it", path.display()).into())
 }
 
 impl Mock {

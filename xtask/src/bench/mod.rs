@@ -1,6 +1,7 @@
 //! Benchmarks: each compares with a named peer in the same run and prints a ratio, or prints the least possible beside
 //! what was measured.
 
+mod delta;
 mod deploy;
 mod failover;
 #[cfg(unix)]
@@ -39,6 +40,16 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 5)]
         runs: usize,
     },
+    /// A patch from one file to another, beside those of detools
+    Delta {
+        /// The old file
+        old: PathBuf,
+        /// The new file
+        new: PathBuf,
+        /// Runs, of which the median is printed
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
     /// Plan and deploy beside Terraform or OpenTofu; fails when a bound is missed
     Deploy {
         /// Resources in a project
@@ -73,6 +84,7 @@ pub(crate) fn run(bench: &Bench) -> Result<(), String> {
         Bench::Failover { runs } => release_binary().and_then(|binary| failover::run(&binary, *runs)),
         #[cfg(unix)]
         Bench::Flash { runs } => release_binary().and_then(|binary| flash::run(&binary, *runs)),
+        Bench::Delta { old, new, runs } => delta::run(old, new, *runs),
         Bench::Deploy { resources, runs } => {
             release_binary().and_then(|binary| deploy::run(&binary, *resources, *runs))
         }
@@ -98,4 +110,15 @@ fn target_folder() -> PathBuf {
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A program that `cargo xtask peers` installed.
+fn peer(name: &str, executable: &str) -> Result<PathBuf, Failure> {
+    let named = std::env::var_os("WILDCAM_PEERS").filter(|folder| !folder.is_empty());
+    let cache = named.map_or_else(|| target_folder().join("peers"), PathBuf::from);
+    let path = cache.join(name).join("bin").join(executable);
+    if path.is_file() {
+        return Ok(std::path::absolute(path)?);
+    }
+    Err(format!("there is no {}; `cargo xtask peers` installs it", path.display()).into())
 }

@@ -113,6 +113,18 @@ pub(super) const PEERS: &[Peer] = &[
         purpose: "flashing against a loader that others wrote",
     },
     CORE,
+    Peer {
+        executable: "detools",
+        version: "0.53.0",
+        source: Source::Python("detools"),
+        purpose: "deltas beside those of others, in the bench delta",
+    },
+    Peer {
+        executable: "age",
+        version: "v1.3.1",
+        source: Source::Go("filippo.io/age/cmd/..."),
+        purpose: "the files of keys, with its plugin for passphrases that nobody types",
+    },
     DENY,
 ];
 

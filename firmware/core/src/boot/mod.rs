@@ -10,6 +10,7 @@
 //! only while the other holds the latest record. An empty journal means slot A, on trial.
 
 mod record;
+mod seeded;
 
 use core::fmt;
 
@@ -17,6 +18,9 @@ use embedded_storage::nor_flash::{NorFlash, NorFlashError as _, NorFlashErrorKin
 
 use record::{RECORD_BYTES, Record};
 pub use record::{Reason, State};
+#[cfg(feature = "mutants")]
+pub use seeded::Mutant;
+use seeded::{Seed, seeded};
 
 use crate::layout::{Region, SLOTS};
 
@@ -117,6 +121,7 @@ struct Journal<'f, F> {
     /// Where the next record goes: a place in one of the sectors, and whether that must be erased before.
     sector: usize,
     place: usize,
+    seed: Seed,
 }
 
 impl<'f, F: NorFlash> Journal<'f, F> {
@@ -131,7 +136,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
             return Err(Error::Geometry);
         }
         // An empty journal counts as one whose second sector is full: the first append erases the first one.
-        let mut journal = Self { flash, region, latest: None, sector: 1, place: Self::PLACES };
+        let mut journal = Self { flash, region, latest: None, sector: 1, place: Self::PLACES, seed: Seed::NONE };
         for sector in 0..2 {
             for place in 0..Self::PLACES {
                 let bytes = journal.read(sector, place)?;
@@ -178,7 +183,7 @@ impl<'f, F: NorFlash> Journal<'f, F> {
             self.place += 1;
         }
         if self.place >= Self::PLACES {
-            let other = 1 - self.sector;
+            let other = if seeded!(self.seed, LatestErased) { self.sector } else { 1 - self.sector };
             let start = self.address(other, 0);
             let end = start + F::ERASE_SIZE as u32;
             self.flash.erase(start, end).map_err(|error| Error::Flash(error.kind()))?;
@@ -222,22 +227,51 @@ pub fn current<F: NorFlash>(flash: &mut F, region: Region) -> Result<Option<Entr
 pub fn decide<F: NorFlash>(
     flash: &mut F,
     region: Region,
+    verify: impl FnMut(&mut F, Slot) -> Result<Option<[u8; 8]>, Error>,
+) -> Result<Entry, Error> {
+    decide_seeded(flash, region, verify, Seed::NONE)
+}
+
+/// The same with a bug.
+///
+/// # Errors
+/// As [`decide`].
+#[cfg(feature = "mutants")]
+pub fn decide_mutant<F: NorFlash>(
+    flash: &mut F,
+    region: Region,
+    verify: impl FnMut(&mut F, Slot) -> Result<Option<[u8; 8]>, Error>,
+    mutant: Mutant,
+) -> Result<Entry, Error> {
+    decide_seeded(flash, region, verify, Seed { mutant: Some(mutant) })
+}
+
+fn decide_seeded<F: NorFlash>(
+    flash: &mut F,
+    region: Region,
     mut verify: impl FnMut(&mut F, Slot) -> Result<Option<[u8; 8]>, Error>,
+    seed: Seed,
 ) -> Result<Entry, Error> {
     let mut journal = Journal::open(flash, region)?;
+    journal.seed = seed;
     let known = journal.latest.map(|record| record.entry);
     let wanted = known.map_or(Slot::A, |entry| entry.slot);
-    let image = verify(journal.flash, wanted)?;
+    let image = match known {
+        Some(entry) if seeded!(seed, Unverified) => Some(entry.mark),
+        _ => verify(journal.flash, wanted)?,
+    };
     let next = match (image, known) {
         // What was confirmed, or was before an update that failed, is started without a word: a wake of every minute
         // must not wear the journal.
         (Some(mark), Some(entry)) if mark == entry.mark && entry.state != State::Trying => return Ok(entry),
         (Some(mark), Some(entry)) if mark == entry.mark && entry.attempts < MAX_ATTEMPTS => {
-            Entry { attempts: entry.attempts + 1, reason: Reason::Attempt, ..entry }
+            let counted = u8::from(!seeded!(seed, AttemptNotCounted));
+            Entry { attempts: entry.attempts + counted, reason: Reason::Attempt, ..entry }
         }
         (Some(mark), Some(entry)) if mark == entry.mark => {
             let other = verify(journal.flash, wanted.other())?;
             match other.filter(|other| *other == entry.confirmed || *other != entry.given_up) {
+                Some(other) if seeded!(seed, NotGivenUp) => fall_back(wanted.other(), other, Reason::Attempts, entry),
                 Some(other) => Entry { given_up: mark, ..fall_back(wanted.other(), other, Reason::Attempts, entry) },
                 // Nothing else can be started: to try on is better than to stand still.
                 None if entry.reason == Reason::Only => return Ok(entry),
@@ -300,6 +334,19 @@ pub fn activate<F: NorFlash>(flash: &mut F, region: Region, slot: Slot, mark: [u
     }
     let before = journal.latest.map(|record| record.entry);
     journal.append(on_trial(slot, mark, 0, Reason::Update, before))
+}
+
+/// Lets the image that was given up be put on trial again: somebody ordered it anew. Repeating it changes nothing, and
+/// so it does for any other image.
+///
+/// # Errors
+/// [`Error::Geometry`], [`Error::Flash`].
+pub fn forgive<F: NorFlash>(flash: &mut F, region: Region, mark: [u8; 8]) -> Result<(), Error> {
+    let mut journal = Journal::open(flash, region)?;
+    match journal.latest {
+        Some(Record { entry, .. }) if entry.given_up == mark => journal.append(Entry { given_up: [0; 8], ..entry }),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

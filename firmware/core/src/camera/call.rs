@@ -12,12 +12,12 @@ use crate::{
         self,
         digest::{self, DigestField},
     },
-    link::{Dial, Measured, Rng, Set, Timed, Timer},
+    link::{ConnectError, Dial, Measured, Rng, Set, Timed, Timer},
     wire::{Problem, ProblemKind, Text, json},
 };
 
 /// Attempts for one request, over all endpoints and retries.
-const MAX_ATTEMPTS: usize = 12;
+pub(super) const MAX_ATTEMPTS: usize = 12;
 /// Time for a request without a body, over all endpoints.
 const BASE_BUDGET_MS: u64 = 30_000;
 /// The slowest upload that is waited for.
@@ -40,6 +40,8 @@ pub(super) struct Call<'a> {
     pub(super) authorization: &'a str,
     pub(super) if_none_match: &'a str,
     pub(super) upload: Option<Upload<'a>>,
+    /// Endpoints that are not asked.
+    pub(super) avoid: Set,
 }
 
 /// The headers of a part.
@@ -51,7 +53,7 @@ pub(super) struct Upload<'a> {
 }
 
 /// What an answer means for the request.
-enum Step {
+pub(super) enum Step {
     /// It is the answer.
     Done,
     /// Send the request again, to the same endpoint.
@@ -61,10 +63,14 @@ enum Step {
 }
 
 /// Corrections that one request may take.
-struct Chances {
+pub(super) struct Chances {
     clock: bool,
     replayed: bool,
     second_opinion: bool,
+}
+
+impl Chances {
+    pub(super) const ALL: Self = Self { clock: true, replayed: true, second_opinion: true };
 }
 
 impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
@@ -79,25 +85,13 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         };
         let budget_ms = BASE_BUDGET_MS.saturating_add(body.len().saturating_mul(1000) / SLOWEST_BYTES_PER_S);
         let deadline_ms = self.timer.now_ms().saturating_add(budget_ms);
-        let mut avoid = Set::default();
-        let mut chances = Chances { clock: true, replayed: true, second_opinion: true };
+        let mut avoid = call.avoid;
+        let mut chances = Chances::ALL;
         let mut last = None;
         for _ in 0..MAX_ATTEMPTS {
-            let now_ms = self.timer.now_ms();
-            let open = self.open.take().filter(|open| !avoid.contains(open.index) && now_ms < open.until_ms);
-            let kept = open.is_some();
-            let mut open = match open {
-                Some(open) => open,
-                None => {
-                    let Self { link, dial, timer, rng, .. } = self;
-                    match link.connect(dial, timer, rng, avoid, deadline_ms).await {
-                        Ok((index, connection)) => {
-                            let keep_ms = KEEP_MS + u64::from(rng.next_u32()) % KEEP_MS;
-                            Open { index, connection, until_ms: timer.now_ms().saturating_add(keep_ms) }
-                        }
-                        Err(error) => return Err(last.unwrap_or(Error::Connect(error))),
-                    }
-                }
+            let (mut open, kept) = match self.reach(avoid, deadline_ms).await {
+                Ok(reached) => reached,
+                Err(error) => return Err(last.unwrap_or(Error::Connect(error))),
             };
             let index = open.index;
             let counter = self.next_counter();
@@ -109,7 +103,10 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
                         self.open = Some(open);
                     }
                     match self.judge(&response, index, counter, measured, &mut chances) {
-                        Step::Done => return Ok(response),
+                        Step::Done => {
+                            self.answered_by = Some(index);
+                            return Ok(response);
+                        }
                         Step::Again => {}
                         Step::Elsewhere(error) => {
                             last = last.filter(Error::is_final).or(Some(error));
@@ -133,7 +130,24 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         Err(last.unwrap_or(Error::Answer))
     }
 
-    fn next_counter(&mut self) -> u64 {
+    /// A connection to an endpoint that is not in `avoid`, and whether it is the one that was kept.
+    pub(super) async fn reach(
+        &mut self,
+        avoid: Set,
+        deadline_ms: u64,
+    ) -> Result<(Open<D::Connection>, bool), ConnectError> {
+        let now_ms = self.timer.now_ms();
+        let open = self.open.take().filter(|open| !avoid.contains(open.index) && now_ms < open.until_ms);
+        if let Some(open) = open {
+            return Ok((open, true));
+        }
+        let Self { link, dial, timer, rng, .. } = self;
+        let (index, connection) = link.connect(dial, timer, rng, avoid, deadline_ms).await?;
+        let keep_ms = KEEP_MS + u64::from(rng.next_u32()) % KEEP_MS;
+        Ok((Open { index, connection, until_ms: timer.now_ms().saturating_add(keep_ms) }, false))
+    }
+
+    pub(super) fn next_counter(&mut self) -> u64 {
         self.counter = self.counter.saturating_add(1);
         self.counter
     }
@@ -202,7 +216,8 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
         (result, timed.measured())
     }
 
-    fn judge(
+    /// What an answer means, and what it says of its endpoint.
+    pub(super) fn judge(
         &mut self,
         response: &Response,
         index: usize,

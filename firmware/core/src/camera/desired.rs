@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding as _};
 use super::{Camera, Error, call::Call};
 use crate::{
     http::{Bytes, Response},
-    link::{Dial, Rng, Timer},
+    link::{Dial, Rng, Set, Timer},
     wire::{ProblemKind, Registration, STATUS_MAX_BYTES, Status, Text, clipped, json},
 };
 
@@ -109,8 +109,8 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
             let _ = self.desired_tag.push_str(tag);
         }
         if changed {
-            // The connection belongs to a place in the old list.
-            self.open = None;
+            // They belong to places in the old list.
+            (self.open, self.answered_by, self.doubted) = (None, None, Set::default());
         }
         Ok(Desired::Endpoints { seq: self.link.seq(), changed, document })
     }

@@ -43,6 +43,14 @@ pub mod kind {
     pub const TOKEN: &str = "token";
     /// What one camera shall do, once: [`super::CommandBody`].
     pub const COMMAND: &str = "command";
+    /// What one camera is set to, and what it shall run: [`crate::config::ConfigBody`].
+    pub const CONFIG: &str = "config";
+    /// Whose signatures count for updates: [`crate::trust::Root`].
+    pub const ROOT: &str = "root";
+    /// Which release is the newest: [`crate::trust::Newest`].
+    pub const TIMESTAMP: &str = "timestamp";
+    /// What an update consists of: [`crate::trust::Manifest`].
+    pub const RELEASE: &str = "release";
 }
 
 const MAX_KIND: usize = 32;
@@ -123,7 +131,8 @@ pub struct Document<'a> {
     pub issued_s: u64,
     /// Unix seconds from which it is void.
     pub expires_s: u64,
-    /// One CBOR value, as [`Endpoints`], [`TimeBody`], [`TokenBody`] or [`CommandBody`] encode it.
+    /// One CBOR value, as [`Endpoints`], [`TimeBody`], [`TokenBody`] or [`CommandBody`] encode it, or one of
+    /// [`crate::trust`].
     pub body: &'a [u8],
 }
 
@@ -142,14 +151,14 @@ impl Document<'_> {
         Ok(())
     }
 
-    fn write_payload<W: Write>(&self, writer: W) -> Result<(), minicbor::encode::Error<W::Error>> {
+    pub(crate) fn write_payload<W: Write>(&self, writer: W) -> Result<(), minicbor::encode::Error<W::Error>> {
         let mut encoder = Encoder::new(writer);
         encoder.map(6)?.u8(0)?.u8(VERSION)?.u8(1)?.str(self.kind)?.u8(2)?.u64(self.seq)?;
         encoder.u8(3)?.u64(self.issued_s)?.u8(4)?.u64(self.expires_s)?.u8(5)?;
         encoder.writer_mut().write_all(self.body).map_err(minicbor::encode::Error::write)
     }
 
-    fn payload_len(&self) -> usize {
+    pub(crate) fn payload_len(&self) -> usize {
         let mut count = Count(0);
         match self.write_payload(&mut count) {
             Ok(()) => count.0,
@@ -320,7 +329,7 @@ fn decode(bytes: &[u8], key_id: KeyId) -> Result<(Document<'_>, Signature), Erro
     Ok((decode_payload(payload)?, signature))
 }
 
-fn decode_payload(payload: &[u8]) -> Result<Document<'_>, Error> {
+pub(crate) fn decode_payload(payload: &[u8]) -> Result<Document<'_>, Error> {
     let malformed = |_| Error::Malformed;
     let mut decoder = Decoder::new(payload);
     if decoder.map().map_err(malformed)? != Some(6) {

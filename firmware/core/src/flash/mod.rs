@@ -16,6 +16,7 @@ mod file;
 mod part;
 #[cfg(feature = "powercut")]
 pub mod powercut;
+pub(crate) mod records;
 pub mod sd;
 
 pub use card::{BLOCK, BlockDevice, Card, CardError};
@@ -24,3 +25,4 @@ pub use encrypted::Encrypted;
 #[cfg(feature = "std")]
 pub use file::{FileFlash, FileFlashError};
 pub use part::{Part, PartError};
+pub use records::Error as RecordsError;

@@ -5,14 +5,19 @@
 //! there is one length and not two, and an answer that only the end of the connection delimits is refused, because a
 //! cut one could not be told from a whole one. Time is not judged here: wrap the connection, as
 //! [`crate::link::Timed`] does.
+//!
+//! [`begin`] reads the head only, and its [`Answer`] gives the body as it comes: what is larger than any buffer, such as an
+//! image to update to.
 
+mod range;
 mod response;
 
 use core::fmt::{self, Write as _};
 
 use embedded_io_async::{Error as _, ErrorKind, Read, Write};
 
-pub use response::Response;
+pub use range::ContentRange;
+pub use response::{Answer, Response};
 
 /// Smallest buffer that [`exchange`] can work with: it holds the head of the request, then each chunk of the body, then
 /// head and body of the answer.
@@ -176,13 +181,30 @@ pub async fn exchange<C: Read + Write, B: Body>(
     buffer: &mut [u8],
 ) -> Result<Response, Error> {
     match send(connection, request, body, buffer).await {
-        Ok(()) => response::receive(connection, buffer).await,
-        Err(failed @ (Error::Connection(_) | Error::Closed)) => match response::receive(connection, buffer).await {
+        Ok(()) => receive(connection, buffer).await,
+        Err(failed @ (Error::Connection(_) | Error::Closed)) => match receive(connection, buffer).await {
             Ok(response) => Ok(response.last()),
             Err(_) => Err(failed),
         },
         Err(error) => Err(error),
     }
+}
+
+/// Sends `request`, which has no body, and reads the head of the answer into `buffer`; the body is for the caller to read.
+///
+/// # Errors
+/// [`Error`]; after any of them, and after a body that was not read to its end, the connection is of no further use.
+pub async fn begin<'c, 'b, C: Read + Write>(
+    connection: &'c mut C,
+    request: &Request<'_>,
+    buffer: &'b mut [u8],
+) -> Result<Answer<'c, 'b, C>, Error> {
+    send(connection, request, &mut Bytes::new(b""), buffer).await?;
+    Answer::begin(connection, buffer).await
+}
+
+async fn receive<C: Read>(connection: &mut C, buffer: &mut [u8]) -> Result<Response, Error> {
+    Answer::begin(connection, buffer).await?.whole().await
 }
 
 async fn send<C: Read + Write, B: Body>(

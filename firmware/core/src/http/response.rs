@@ -1,10 +1,10 @@
-//! Reads one answer.
+//! Reads one answer, whole or as it comes.
 
 use core::ops::Range;
 
 use embedded_io_async::{Error as _, Read};
 
-use super::Error;
+use super::{ContentRange, Error};
 
 /// Most header lines in an answer.
 const MAX_HEADERS: usize = 64;
@@ -207,34 +207,131 @@ impl<C: Read> Inbox<'_, '_, C> {
     }
 }
 
-pub(super) async fn receive<C: Read>(connection: &mut C, buffer: &mut [u8]) -> Result<Response, Error> {
-    let mut inbox = Inbox { connection, buffer, kept: 0, next: 0, end: 0 };
-    for _ in 0..=MAX_INTERIM {
-        let head_end = inbox.head().await?;
-        let head = &inbox.buffer[inbox.next..head_end];
-        let first = head.windows(2).position(|pair| pair == b"\r\n").ok_or(Error::Malformed)? + 2;
-        let (version_11, status) = status_line(&head[..first - 2])?;
-        if status == 101 {
-            return Err(Error::Malformed);
-        }
-        let (framing, persists) = judge(&head[first..], status)?;
-        if status < 200 {
+/// An answer whose head is there and whose body is still to come: [whole](Answer::whole) into the buffer, or
+/// [piece after piece](Answer::next).
+pub struct Answer<'c, 'b, C> {
+    inbox: Inbox<'c, 'b, C>,
+    status: u16,
+    persists: bool,
+    fields: Range<usize>,
+    framing: Framing,
+}
+
+impl<'c, 'b, C: Read> Answer<'c, 'b, C> {
+    /// Reads the head of an answer, and those of interim ones before it.
+    pub(super) async fn begin(connection: &'c mut C, buffer: &'b mut [u8]) -> Result<Self, Error> {
+        let mut inbox = Inbox { connection, buffer, kept: 0, next: 0, end: 0 };
+        for _ in 0..=MAX_INTERIM {
+            let head_end = inbox.head().await?;
+            let head = &inbox.buffer[inbox.next..head_end];
+            let first = head.windows(2).position(|pair| pair == b"\r\n").ok_or(Error::Malformed)? + 2;
+            let (version_11, status) = status_line(&head[..first - 2])?;
+            if status == 101 {
+                return Err(Error::Malformed);
+            }
+            let (framing, persists) = judge(&head[first..], status)?;
+            if status < 200 {
+                inbox.next = head_end;
+                continue;
+            }
+            let fields = inbox.next + first..head_end;
+            // The head of an interim answer may lie before this one, and is kept with it.
+            inbox.kept = head_end;
             inbox.next = head_end;
-            continue;
+            return Ok(Self { inbox, status, persists: version_11 && persists, fields, framing });
         }
-        let fields = inbox.next + first..head_end;
-        // The head of an interim answer may lie before this one, and is kept with it.
-        inbox.kept = head_end;
-        inbox.next = head_end;
-        match framing {
-            Framing::Length(length) => inbox.keep(length).await?,
-            Framing::Chunked => inbox.chunks().await?,
-        }
-        // Bytes after the answer belong to no request of ours.
-        let keep_alive = version_11 && persists && inbox.next == inbox.end;
-        return Ok(Response { status, keep_alive, fields, body: head_end..inbox.kept });
+        Err(Error::Malformed)
     }
-    Err(Error::Malformed)
+
+    /// Status code, 200 to 599.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Bytes of the body that are still to come; `None` when it comes in chunks, so that nobody knows.
+    #[must_use]
+    pub fn left(&self) -> Option<usize> {
+        match self.framing {
+            Framing::Length(left) => Some(left),
+            Framing::Chunked => None,
+        }
+    }
+
+    /// The value of header `name` when it is there once; `None` when it is absent, repeated or not ASCII.
+    #[must_use]
+    pub fn sole_header(&self, name: &str) -> Option<&str> {
+        let mut values = self.values(name);
+        let value = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        core::str::from_utf8(value).ok().filter(|text| text.is_ascii())
+    }
+
+    /// Whether there is a header `name`, whatever it says.
+    #[must_use]
+    pub fn has_header(&self, name: &str) -> bool {
+        self.values(name).next().is_some()
+    }
+
+    /// Which part of the whole this is, if the answer says so once and clearly.
+    #[must_use]
+    pub fn content_range(&self) -> Option<ContentRange> {
+        self.sole_header("content-range").and_then(ContentRange::parse)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let head = self.inbox.buffer.get(self.fields.clone()).unwrap_or_default();
+        fields(head)
+            .filter_map(Result::ok)
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|(_, value)| value)
+    }
+
+    /// The next piece of a body whose length is known, as large as what has come and the buffer's room behind the head
+    /// allow; `None` at its end.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] when the body comes in chunks, [`Error::Closed`] when it ends early, [`Error::TooLarge`] when
+    /// the head left no room, [`Error::Connection`].
+    pub async fn next(&mut self) -> Result<Option<&[u8]>, Error> {
+        let Framing::Length(left) = &mut self.framing else { return Err(Error::Malformed) };
+        if *left == 0 {
+            return Ok(None);
+        }
+        let inbox = &mut self.inbox;
+        if inbox.next == inbox.end {
+            inbox.fill().await?;
+        }
+        let start = inbox.next;
+        let count = (*left).min(inbox.end - start);
+        inbox.next += count;
+        *left -= count;
+        Ok(Some(&inbox.buffer[start..start + count]))
+    }
+
+    /// Reads the rest of the body into the buffer.
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::TooLarge`] when it does not fit behind the head.
+    pub async fn whole(mut self) -> Result<Response, Error> {
+        let start = self.inbox.kept;
+        match self.framing {
+            Framing::Length(left) => self.inbox.keep(left).await?,
+            Framing::Chunked => self.inbox.chunks().await?,
+        }
+        self.framing = Framing::Length(0);
+        let keep_alive = self.keep_alive();
+        Ok(Response { status: self.status, keep_alive, fields: self.fields, body: start..self.inbox.kept })
+    }
+
+    /// Whether the body was read to its end and the connection may carry another request.
+    #[must_use]
+    pub fn keep_alive(&self) -> bool {
+        // Bytes after the answer belong to no request of ours.
+        self.persists && self.left() == Some(0) && self.inbox.next == self.inbox.end
+    }
 }
 
 fn status_line(line: &[u8]) -> Result<(bool, u16), Error> {

@@ -263,3 +263,110 @@ fn errors_say_what_happened() {
     assert!(texts[0].contains("TimedOut"));
     assert_eq!(texts.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
 }
+
+/// The pieces of an answer's body as they come, put together; whether the connection may be kept, and how many there were.
+fn pieces(answer: &[u8], step: usize, room: usize) -> Result<(Vec<u8>, bool, usize), Error> {
+    let mut buffer = vec![0; room];
+    let mut peer = Peer::new(answer, step);
+    block_on(async {
+        let mut answer = begin(&mut peer, &GET, &mut buffer).await?;
+        let (mut body, mut count) = (vec![], 0);
+        while let Some(piece) = answer.next().await? {
+            assert!(!piece.is_empty());
+            body.extend_from_slice(piece);
+            count += 1;
+        }
+        assert_eq!(answer.left(), Some(0));
+        Ok((body, answer.keep_alive(), count))
+    })
+}
+
+fn long(length: usize) -> (Vec<u8>, Vec<u8>) {
+    let body: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+    let head = format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    ([head.as_bytes(), &body].concat(), body)
+}
+
+#[test]
+fn a_body_larger_than_the_buffer_comes_in_pieces() {
+    for length in [0, 1, 63, 64, 65, 10_000] {
+        let (answer, body) = long(length);
+        for step in [1, 7, 100, 4096] {
+            for room in [160, 1000] {
+                let (read, keep_alive, count) = pieces(&answer, step, room).unwrap();
+                assert_eq!((read == body, keep_alive), (true, true), "{length} by {step} in {room}");
+                assert!(count <= length && (step < 4096 || count <= length / (room - 70) + 2), "{count}");
+            }
+        }
+    }
+    let (answer, body) = long(300);
+    assert_eq!(pieces(&[&answer[..], b"x"].concat(), 4096, 1000), Ok((body, false, 1)));
+}
+
+#[test]
+fn a_body_that_is_cut_while_it_comes_is_an_error() {
+    let (answer, _) = long(300);
+    for end in 0..answer.len() {
+        for step in [1, 4096] {
+            assert_eq!(pieces(&answer[..end], step, 160), Err(Error::Closed), "{end}");
+        }
+    }
+    // A head that fills the buffer leaves no room for any of it.
+    let head = format!("HTTP/1.1 200 OK\r\nA: {}\r\nContent-Length: 3\r\n\r\n", "x".repeat(100));
+    let answer = [head.as_bytes(), b"abc"].concat();
+    assert_eq!(pieces(&answer, 1, head.len()), Err(Error::TooLarge));
+    assert_eq!(pieces(&answer, 1, head.len() + 1), Ok((b"abc".to_vec(), true, 3)));
+}
+
+#[test]
+fn only_a_body_of_known_length_comes_in_pieces() {
+    let chunked = GOOD[5].0.as_bytes();
+    assert_eq!(pieces(chunked, 4096, 1000), Err(Error::Malformed));
+    let mut buffer = [0; 1000];
+    let mut peer = Peer::new(chunked, 4096);
+    let answer = block_on(begin(&mut peer, &GET, &mut buffer)).unwrap();
+    assert_eq!((answer.status(), answer.left(), answer.keep_alive()), (200, None, false));
+    let answer = block_on(answer.whole()).unwrap();
+    assert_eq!((answer.keep_alive, answer.body(&buffer)), (true, GOOD[5].3.as_bytes()));
+}
+
+#[test]
+fn the_rest_of_a_body_can_be_kept() {
+    let (answer, body) = long(300);
+    let mut buffer = [0; 512];
+    let mut peer = Peer::new(&answer, 100);
+    let mut answer = block_on(begin(&mut peer, &GET, &mut buffer)).unwrap();
+    let first = block_on(answer.next()).unwrap().unwrap().len();
+    let rest = block_on(answer.whole()).unwrap();
+    assert!(first > 0 && first < 300 && rest.keep_alive);
+    assert_eq!(rest.body(&buffer), &body[first..]);
+}
+
+#[test]
+fn a_header_that_is_repeated_says_nothing() {
+    let mut buffer = [0; 1000];
+    let head =
+        "HTTP/1.1 206 x\r\nContent-Range: bytes 0-1/4\r\nA: 1\r\na: 1\r\nB:\r\nC: \u{e9}\r\nContent-Length: 2\r\n\r\n";
+    let mut peer = Peer::new(head.as_bytes(), 4096);
+    let answer = block_on(begin(&mut peer, &GET, &mut buffer)).unwrap();
+    assert_eq!(answer.content_range(), Some(ContentRange { first: 0, last: 1, total: 4 }));
+    let found = ["a", "b", "c", "d"].map(|name| (answer.sole_header(name), answer.has_header(name)));
+    assert_eq!(found, [(None, true), (Some(""), true), (None, true), (None, false)]);
+    let twice = head.replace("A: 1", "content-range: bytes 0-1/4");
+    let mut peer = Peer::new(twice.as_bytes(), 4096);
+    let answer = block_on(begin(&mut peer, &GET, &mut buffer)).unwrap();
+    assert_eq!(answer.content_range(), None);
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_bytes_never_panic_as_they_come(answer: Vec<u8>, step in 1usize..64, room in 0usize..256) {
+        let _ = pieces(&answer, step, room);
+    }
+
+    #[test]
+    fn any_body_comes_in_pieces_as_it_is(length in 0usize..3000, step in 1usize..300, room in 80usize..400) {
+        let (answer, body) = long(length);
+        proptest::prop_assert_eq!(pieces(&answer, step, room).map(|(read, ..)| read), Ok(body));
+    }
+}

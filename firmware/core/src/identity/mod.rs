@@ -22,7 +22,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use payload::{Identity, MAX_AUTHORITY, MAX_TOKEN, Wifi};
+pub use payload::{Identity, MAX_AUTHORITY, MAX_ROOT_DOCUMENT, MAX_TOKEN, Wifi};
 pub use record::{Form, Head, MAX_RECORD, Record};
 
 use core::fmt;

@@ -1,4 +1,4 @@
-//! What a record says: CBOR (RFC 8949), a map with the keys 0 to 8 in their order.
+//! What a record says: CBOR (RFC 8949), a map with the keys 0 to 8 in their order, and 9 where there is a root.
 
 use minicbor::{Decoder, Encoder, decode};
 
@@ -13,6 +13,9 @@ pub const MAX_TOKEN: usize = 1024;
 
 /// Longest signed endpoint list.
 const MAX_ENDPOINTS_DOCUMENT: usize = 1400;
+
+/// Longest signed root document.
+pub const MAX_ROOT_DOCUMENT: usize = 1400;
 
 /// A wireless network.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Identity<'a> {
     pub card_key: [u8; 32],
     /// When it was written, milliseconds since 1970: the least time that it can be.
     pub set_at_ms: u64,
+    /// The signed root document that trust in updates begins with; empty where there was none, and then there are none.
+    pub root: &'a [u8],
 }
 
 fn malformed<T>(_: T) -> Error {
@@ -71,14 +76,19 @@ impl<'a> Identity<'a> {
         &self,
         encoder: &mut Encoder<&mut [u8]>,
     ) -> Result<(), minicbor::encode::Error<minicbor::encode::write::EndOfSlice>> {
-        encoder.map(9)?.u8(0)?.bytes(&self.key)?.u8(1)?.bytes(&self.trusted)?;
+        // Without a root it is the record that older builds write, and read.
+        encoder.map(if self.root.is_empty() { 9 } else { 10 })?.u8(0)?.bytes(&self.key)?.u8(1)?.bytes(&self.trusted)?;
         encoder.u8(2)?.bytes(self.authority)?.u8(3)?;
         match self.wifi {
             Some(wifi) => encoder.array(2)?.str(wifi.ssid)?.str(wifi.passphrase)?,
             None => encoder.null()?,
         };
         encoder.u8(4)?.bytes(self.endpoints)?.u8(5)?.str(self.token)?.u8(6)?.str(self.group)?;
-        encoder.u8(7)?.bytes(&self.card_key)?.u8(8)?.u64(self.set_at_ms)?.ok()
+        encoder.u8(7)?.bytes(&self.card_key)?.u8(8)?.u64(self.set_at_ms)?;
+        if !self.root.is_empty() {
+            encoder.u8(9)?.bytes(self.root)?;
+        }
+        Ok(())
     }
 
     /// Reads a payload.
@@ -96,9 +106,11 @@ impl<'a> Identity<'a> {
     }
 
     fn read(camera: CameraId, decoder: &mut Decoder<'a>) -> Result<Self, decode::Error> {
-        if decoder.map()? != Some(9) {
-            return Err(decode::Error::message("map"));
-        }
+        let has_root = match decoder.map()? {
+            Some(9) => false,
+            Some(10) => true,
+            _ => return Err(decode::Error::message("map")),
+        };
         Ok(Self {
             camera,
             key: fixed(at(decoder, 0)?)?,
@@ -110,6 +122,7 @@ impl<'a> Identity<'a> {
             group: at(decoder, 6)?.str()?,
             card_key: fixed(at(decoder, 7)?)?,
             set_at_ms: at(decoder, 8)?.u64()?,
+            root: if has_root { at(decoder, 9)?.bytes()? } else { &[] },
         })
     }
 
@@ -120,7 +133,8 @@ impl<'a> Identity<'a> {
         let fits = self.authority.len() <= MAX_AUTHORITY
             && self.endpoints.len() <= MAX_ENDPOINTS_DOCUMENT
             && self.token.len() <= MAX_TOKEN
-            && self.group.len() <= 63;
+            && self.group.len() <= 63
+            && self.root.len() <= MAX_ROOT_DOCUMENT;
         if wifi && fits { Ok(()) } else { Err(Error::Malformed) }
     }
 }

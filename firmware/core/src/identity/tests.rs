@@ -22,6 +22,7 @@ fn identity() -> Identity<'static> {
         group: "ridge",
         card_key: [5; 32],
         set_at_ms: 1_790_000_000_000,
+        root: &[6; 500],
     }
 }
 
@@ -151,9 +152,28 @@ fn what_does_not_fit_is_refused() {
     let wrong = Identity { wifi: Some(Wifi { ssid: "", passphrase: "" }), ..identity() };
     assert_eq!(encode(&wrong, 1, &mut buffer), Err(Error::TooLarge));
     let token = "t".repeat(MAX_TOKEN);
-    let full = Identity { authority: &long[1..], endpoints: &[0; 1400], token: &token, ..identity() };
-    let length = encode(&full, 1, &mut buffer).expect("the largest record fits");
-    assert!(Record::parse(&mut buffer[..length]).expect("valid").open(None).expect("in clear") == full);
+    let full = Identity { authority: &long[1..], endpoints: &[0; 1400], token: &token, root: &[], ..identity() };
+    let usual = Identity { endpoints: &[0; 900], token: &token, root: &[6; MAX_ROOT_DOCUMENT], ..identity() };
+    for large in [full.clone(), usual] {
+        let length = encode(&large, 1, &mut buffer).expect("it fits");
+        assert!(Record::parse(&mut buffer[..length]).expect("valid").open(None).expect("in clear") == large);
+    }
+    // All of the largest at once are more than a sector.
+    let too_much = Identity { root: &[6; 500], ..full };
+    assert_eq!(encode(&too_much, 1, &mut buffer), Err(Error::TooLarge));
+    let too_long = Identity { root: &[6; MAX_ROOT_DOCUMENT + 1], ..identity() };
+    assert_eq!(encode(&too_long, 1, &mut buffer), Err(Error::TooLarge));
+}
+
+#[test]
+fn a_record_of_before_there_were_roots_is_read() {
+    let before = Identity { root: &[], ..identity() };
+    let mut buffer = [0; MAX_RECORD];
+    let length = encode(&before, 1, &mut buffer).expect("it fits");
+    let payload = &buffer[108..length - 4];
+    assert_eq!(payload[..3], [0xa9, 0, 0x58], "a map of nine, whose first value is the key");
+    assert!(!payload.ends_with(&[9, 0x40]), "and no empty root");
+    assert!(Record::parse(&mut buffer).expect("valid").open(None).expect("in clear") == before);
 }
 
 proptest! {

@@ -119,7 +119,25 @@ pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u
     [text.as_bytes(), body].concat()
 }
 
-type Handler = Box<dyn FnMut(&Seen) -> Vec<u8>>;
+/// Bytes that the peer sends back, and how.
+#[derive(Debug, Clone)]
+pub(crate) struct Reply {
+    pub(crate) bytes: Vec<u8>,
+    /// Hangs up after them.
+    pub(crate) closes: bool,
+    /// How many come at once.
+    pub(crate) step: usize,
+    /// Time between those.
+    pub(crate) pace_ms: u64,
+}
+
+impl From<Vec<u8>> for Reply {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { bytes, closes: false, step: 100, pace_ms: 0 }
+    }
+}
+
+type Handler = Box<dyn FnMut(&Seen) -> Reply>;
 
 struct Inner {
     world: World,
@@ -152,13 +170,17 @@ pub(crate) fn list(weights: &[u16]) -> Endpoints {
 }
 
 impl Net {
-    pub(crate) fn new(world: &World, modes: &[Mode], handler: impl FnMut(&Seen) -> Vec<u8> + 'static) -> Self {
+    pub(crate) fn new<A: Into<Reply>>(
+        world: &World,
+        modes: &[Mode],
+        mut handler: impl FnMut(&Seen) -> A + 'static,
+    ) -> Self {
         Self(Rc::new(Inner {
             world: world.clone(),
             modes: RefCell::new(modes.to_vec()),
             dial_ms: Cell::new(40),
             answer_ms: Cell::new(20),
-            handler: RefCell::new(Box::new(handler)),
+            handler: RefCell::new(Box::new(move |seen| handler(seen).into())),
             seen: RefCell::default(),
             dials: RefCell::default(),
             age: Cell::default(),
@@ -212,6 +234,8 @@ impl Dial for Net {
                     answer: VecDeque::new(),
                     ready_ms: 0,
                     cut: false,
+                    step: 1,
+                    pace_ms: 0,
                     age: self.0.age.get(),
                 })
             }
@@ -227,6 +251,8 @@ pub(crate) struct Wire {
     answer: VecDeque<u8>,
     ready_ms: u64,
     cut: bool,
+    step: usize,
+    pace_ms: u64,
     age: u32,
 }
 
@@ -250,11 +276,12 @@ impl Wire {
         self.request.drain(..head_end + 4 + length);
         let seen =
             Seen { endpoint: self.index, method: first[0].to_string(), target: first[1].to_string(), headers, body };
-        let answer = (self.net.0.handler.borrow_mut())(&seen);
+        let Reply { bytes: answer, closes, step, pace_ms } = (self.net.0.handler.borrow_mut())(&seen);
         self.net.0.seen.borrow_mut().push(seen);
-        self.cut = self.net.mode(self.index) == Mode::CutAnswer;
-        let length = if self.cut { answer.len() / 2 } else { answer.len() };
+        let halved = self.net.mode(self.index) == Mode::CutAnswer;
+        let length = if halved { answer.len() / 2 } else { answer.len() };
         self.answer.extend(&answer[..length]);
+        (self.cut, self.step, self.pace_ms) = (closes || halved, step, pace_ms);
         self.ready_ms = self.net.0.world.now_ms() + self.net.0.answer_ms.get();
     }
 }
@@ -272,10 +299,11 @@ impl Read for Wire {
                 if self.answer.is_empty() || self.net.0.world.now_ms() < self.ready_ms {
                     return Poll::Pending;
                 }
-                let n = self.answer.len().min(out.len()).min(100);
+                let n = self.answer.len().min(out.len()).min(self.step);
                 for (to, from) in out.iter_mut().zip(self.answer.drain(..n)) {
                     *to = from;
                 }
+                self.ready_ms += self.pace_ms;
                 Poll::Ready(Ok(n))
             }
         })

@@ -46,6 +46,7 @@ pub struct Timed<'c, C, T> {
     sent_bytes: u64,
     answered_ms: Option<u64>,
     write_stalled: bool,
+    body_patience_ms: Option<u64>,
 }
 
 impl<'c, C, T: Timer> Timed<'c, C, T> {
@@ -61,7 +62,15 @@ impl<'c, C, T: Timer> Timed<'c, C, T> {
             sent_bytes: 0,
             answered_ms: None,
             write_stalled: false,
+            body_patience_ms: None,
         }
+    }
+
+    /// Waits this long for each piece of an answer once its first byte is there, instead of what the endpoint has earned:
+    /// there is more to lose by leaving a long body than by waiting for it.
+    #[must_use]
+    pub fn patient(self, body_patience_ms: u64) -> Self {
+        Self { body_patience_ms: Some(body_patience_ms), ..self }
     }
 
     /// What was measured so far.
@@ -100,7 +109,11 @@ impl<C: Read, T: Timer> Read for Timed<'_, C, T> {
         // Until the first byte of the answer, what was sent may still be draining.
         let draining = if self.answered_ms.is_none() { self.sent_bytes } else { 0 };
         // After a write got stuck only an answer that is already here counts: the silence was waited out once.
-        let patience = if self.write_stalled { STUCK_READ_MS } else { self.quality.stall_ms(draining) };
+        let patience = match (self.write_stalled, self.body_patience_ms) {
+            (true, _) => STUCK_READ_MS,
+            (false, Some(patience)) if self.answered_ms.is_some() => patience,
+            _ => self.quality.stall_ms(draining),
+        };
         let limit = self.limit_ms(patience);
         match select(self.connection.read(out), self.timer.sleep_ms(limit)).await {
             Either::First(Ok(n)) => {

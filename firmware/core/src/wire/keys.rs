@@ -25,6 +25,12 @@ pub const DETECTIONS: &str = "detections/";
 /// The folder of all cameras.
 pub const CAMERAS: &str = "cameras/";
 
+/// The folder of all that cameras may update to.
+pub const RELEASES: &str = "releases/";
+
+/// Longest key under [`RELEASES`] in bytes.
+pub const MAX_RELEASE: usize = 96;
+
 /// The key of one object of a detection: `detections/{camera}/{yyyy}/{mm}/{dd}/{ulid}.jpg` or `.json`.
 #[must_use]
 pub fn detection(camera: &CameraId, ulid: Ulid, part: Part) -> ObjectKey {
@@ -82,12 +88,79 @@ pub fn camera_command(camera: &CameraId) -> ObjectKey {
     key(format_args!("fleet/cameras/{camera}/command.cose"))
 }
 
+/// What one camera is set to and shall run: `fleet/cameras/{camera}/config.cose`.
+#[must_use]
+pub fn camera_config(camera: &CameraId) -> ObjectKey {
+    key(format_args!("fleet/cameras/{camera}/config.cose"))
+}
+
+/// The same by its number, which stays when it is replaced: `fleet/cameras/{camera}/config/{number}.cose`.
+#[must_use]
+pub fn camera_config_version(camera: &CameraId, number: u64) -> ObjectKey {
+    key(format_args!("fleet/cameras/{camera}/config/{number}.cose"))
+}
+
+/// The folder of all that one camera was ever set to, with the final slash.
+#[must_use]
+pub fn camera_config_versions(camera: &CameraId) -> ObjectKey {
+    key(format_args!("fleet/cameras/{camera}/config/"))
+}
+
 /// A batch of reports that one gateway wrote: `reports/{gateway}/{yyyy}/{mm}/{dd}/{ulid}.jsonl`. A gateway is named by
 /// the rules of a camera id.
 #[must_use]
 pub fn report(gateway: &CameraId, ulid: Ulid) -> ObjectKey {
     let (year, month, day) = date(ulid.ms());
     key(format_args!("reports/{gateway}/{year:04}/{month:02}/{day:02}/{ulid}.jsonl"))
+}
+
+/// The root with that number: `releases/root/{sequence}.cose`. A camera asks for the one after its own until there is none.
+#[must_use]
+pub fn release_root(sequence: u64) -> ObjectKey {
+    key(format_args!("{RELEASES}root/{sequence}.cose"))
+}
+
+/// Which releases are the newest: `releases/timestamp.cose`.
+#[must_use]
+pub fn release_timestamp() -> ObjectKey {
+    key(format_args!("{RELEASES}timestamp.cose"))
+}
+
+/// The manifest of a release: `releases/{class}/{sequence}.cose`; `None` for a class that cannot be one.
+#[must_use]
+pub fn release_manifest(class: &str, sequence: u64) -> Option<ObjectKey> {
+    crate::trust::is_class(class).then(|| key(format_args!("{RELEASES}{class}/{sequence}.cose")))
+}
+
+/// The image of a release: `releases/{class}/{sequence}.bin`; `None` for a class that cannot be one.
+#[must_use]
+pub fn release_image(class: &str, sequence: u64) -> Option<ObjectKey> {
+    crate::trust::is_class(class).then(|| key(format_args!("{RELEASES}{class}/{sequence}.bin")))
+}
+
+/// The patch that makes the image of a release from that of the release `from`:
+/// `releases/{class}/{sequence}-{from}.patch`; `None` for a class that cannot be one.
+#[must_use]
+pub fn release_patch(class: &str, sequence: u64, from: u64) -> Option<ObjectKey> {
+    crate::trust::is_class(class).then(|| key(format_args!("{RELEASES}{class}/{sequence}-{from}.patch")))
+}
+
+/// The digests of the sectors of the image of a release: `releases/{class}/{sequence}.sums`; `None` for a class that cannot
+/// be one.
+#[must_use]
+pub fn release_sums(class: &str, sequence: u64) -> Option<ObjectKey> {
+    crate::trust::is_class(class).then(|| key(format_args!("{RELEASES}{class}/{sequence}.sums")))
+}
+
+/// Whether `text` may be a key under [`RELEASES`]: parts of letters, digits, `.`, `_` and `-`, none of which begins with a
+/// dot, so that it neither leaves its folder nor ends a line of HTTP.
+#[must_use]
+pub fn is_release(text: &str) -> bool {
+    let part = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(plain)
+    };
+    text.len() <= MAX_RELEASE && text.strip_prefix(RELEASES).is_some_and(|rest| rest.split('/').all(part))
 }
 
 fn key(text: core::fmt::Arguments<'_>) -> ObjectKey {
@@ -162,6 +235,10 @@ mod tests {
         assert!(report(&camera, ulid).ends_with(".jsonl"));
         assert!(camera_desired(&camera).ends_with("/desired.cose"));
         assert!(camera_command(&camera).ends_with("/command.cose"));
+        assert!(camera_config(&camera).ends_with("/config.cose"));
+        let version = camera_config_version(&camera, u64::MAX);
+        assert!(version.starts_with(camera_config_versions(&camera).as_str()), "{version}");
+        assert!(version.ends_with("/config/18446744073709551615.cose"), "{version}");
         let cam = CameraId::new("cam-1").unwrap();
         let good = detection(&cam, "01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(), Part::Image);
         assert_eq!(good, "detections/cam-1/2016/07/30/01ARZ3NDEKTSV4RRFFQ69G5FAV.jpg");
@@ -176,5 +253,47 @@ mod tests {
         ] {
             assert_eq!(parse_detection(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_key_of_a_release_stays_in_its_folder() {
+        let longest = "c".repeat(crate::trust::MAX_CLASS);
+        for key in [
+            release_root(u64::MAX),
+            release_timestamp(),
+            release_manifest(&longest, u64::MAX).unwrap(),
+            release_manifest("esp32c3", 7).unwrap(),
+            release_image(&longest, u64::MAX).unwrap(),
+            release_patch(&longest, u64::MAX, u64::MAX - 1).unwrap(),
+            release_sums(&longest, u64::MAX).unwrap(),
+        ] {
+            assert!(is_release(&key), "{key}");
+        }
+        assert_eq!(release_manifest("esp32c3", 7).unwrap(), "releases/esp32c3/7.cose");
+        assert_eq!(release_image("esp32c3", 7).unwrap(), "releases/esp32c3/7.bin");
+        assert_eq!(release_patch("esp32c3", 7, 6).unwrap(), "releases/esp32c3/7-6.patch");
+        assert_eq!(release_sums("esp32c3", 7).unwrap(), "releases/esp32c3/7.sums");
+        for of in [release_manifest, release_image, release_sums] {
+            assert_eq!(of("../fleet", 7), None);
+        }
+        assert_eq!(release_patch("..", 7, 6), None);
+        for bad in [
+            "",
+            "releases/",
+            "releases//a",
+            "releases/a/",
+            "releases/../fleet/desired.cose",
+            "releases/.hidden",
+            "releases/a b",
+            "releases/a\r\nX: y",
+            "releases/a?b",
+            "releases/%2e%2e",
+            "/releases/a",
+            "fleet/desired.cose",
+        ] {
+            assert!(!is_release(bad), "{bad:?}");
+        }
+        assert!(!is_release(&std::format!("releases/{}", "a".repeat(MAX_RELEASE - 8))));
+        assert!(is_release(&std::format!("releases/{}", "a".repeat(MAX_RELEASE - 9))));
     }
 }

@@ -154,6 +154,47 @@ pub struct Status {
     /// The number of the last command that it took on, if there ever was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<u64>,
+    /// What it is set to, where it can be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigStatus>,
+    /// How far its update is, if there ever was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateStatus>,
+}
+
+/// What a camera is set to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigStatus {
+    /// The number of the document whose settings it has; 0 for the board's own.
+    pub number: u64,
+    /// The last document whose settings it does not have, if there ever was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<Refused>,
+}
+
+/// Settings that a camera did not take, or went back from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The number of their document.
+    pub number: u64,
+    /// Why: [`crate::config::Refusal::why`].
+    pub why: Text<24>,
+}
+
+/// How far an update is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateStatus {
+    /// The number of the release.
+    pub release: u64,
+    /// How far it is, in a word: that of [`crate::update::Status`], or of a gate that holds it up.
+    pub state: Text<16>,
+    /// Bytes of the image that are there for good.
+    pub bytes: u32,
+    /// Bytes of the whole image, 0 while it is not known.
+    pub of: u32,
+    /// Why it is given up or held up, in a word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Text<16>>,
 }
 
 /// How a camera is inside.
@@ -354,6 +395,17 @@ mod tests {
                 heap_used_bytes: Some(u32::MAX),
             }),
             command: Some(u64::MAX),
+            config: Some(ConfigStatus {
+                number: u64::MAX,
+                refused: Some(Refused { number: u64::MAX, why: clipped(&"w".repeat(24)) }),
+            }),
+            update: Some(UpdateStatus {
+                release: u64::MAX,
+                state: clipped(&"s".repeat(16)),
+                bytes: u32::MAX,
+                of: u32::MAX,
+                why: Some(clipped(&"y".repeat(16))),
+            }),
         };
         let mut buffer = [0; STATUS_MAX_BYTES];
         let n = json::to_slice(&status, &mut buffer).unwrap();

@@ -12,6 +12,10 @@ use wildcam_core::{
     layout::Region,
     queue::{Header, ItemId, Priority, Queue},
     settings::Settings,
+    trust::{
+        self, Delta, Gates, Hours, Link, Links, MAX_SIGNED, MAX_TO_BE_SIGNED, Manifest, Newest, Payload, Role, Root,
+        Seen, State, Sums,
+    },
     wire::{CameraId, clipped},
 };
 
@@ -72,6 +76,107 @@ pub(crate) fn documents() -> Vec<Vec<u8>> {
             written(|out| cose::encode(&document, id, |text| key.sign(text).to_bytes(), out).expect("it fits"))
         })
         .collect()
+}
+
+/// A root whose roles have these keys each, as a body.
+pub(crate) fn roots() -> Vec<Vec<u8>> {
+    let role = |threshold, seeds: &[u8]| {
+        let keys: Vec<_> = seeds.iter().map(|seed| update_key(*seed).verifying_key().to_bytes()).collect();
+        Role::new(threshold, &keys).expect("keys")
+    };
+    let small = Root { root: role(1, &[1]), release: role(1, &[1]), timestamp: role(1, &[1]) };
+    let large =
+        Root { root: role(1, &[1, 2, 3]), release: role(1, &[1, 4, 5, 6, 7, 8, 9, 10]), timestamp: role(1, &[1]) };
+    [small, large].map(|root| written(|out| root.encode(out).expect("it fits"))).into()
+}
+
+pub(crate) fn update_key(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
+pub(crate) fn timestamps() -> Vec<Vec<u8>> {
+    let newest = |class| Newest { class, sequence: 7, digest: [7; 32], bytes: 300 };
+    let list = [newest("esp32c3"), newest("esp32c6"), newest("qemu-virt")];
+    [&list[..1], &list].map(|list| written(|out| Newest::encode(list, out).expect("it fits"))).into()
+}
+
+pub(crate) fn manifests() -> Vec<Vec<u8>> {
+    let payload = |size, uri| Payload { size, digest: [size as u8; 32], uri };
+    let delta = |precursor| Delta { precursor: [precursor; 32], patch: payload(900, "releases/esp32c3/6-7.patch") };
+    let plain = Manifest {
+        class: "esp32c3",
+        version: "1.0.7",
+        build_id: [1; 8],
+        image: payload(1_000_000, "releases/esp32c3/7.bin"),
+        sums: None,
+        deltas: heapless::Vec::new(),
+        gates: Gates::default(),
+    };
+    let full = Manifest {
+        sums: Some(Sums { sha256: [9; 32], uri: "releases/esp32c3/7.sums" }),
+        deltas: (0..4).map(delta).collect(),
+        gates: Gates {
+            least_battery_mv: Some(3600),
+            links: Some(Links::of(&Link::ALL)),
+            survey: Some(Hours { from: 16, to: 5 }),
+        },
+        ..plain.clone()
+    };
+    [plain, full].map(|manifest| written(|out| manifest.encode(out).expect("it fits"))).into()
+}
+
+/// What is signed of the three roles' documents.
+pub(crate) fn contents() -> Vec<Vec<u8>> {
+    let roots = roots().into_iter().flat_map(|body| [(7, kind::ROOT, body.clone()), (8, kind::ROOT, body)]);
+    let timestamps = timestamps().into_iter().map(|body| (7, kind::TIMESTAMP, body));
+    let manifests = manifests().into_iter().map(|body| (7, kind::RELEASE, body));
+    let all = roots.chain(timestamps).chain(manifests);
+    all.map(|(seq, kind, body)| {
+        let document = Document { kind, seq, issued_s: 1_790_000_000, expires_s: 1_790_086_400, body: &body };
+        written(|out| trust::write_content(&document, out).expect("it fits"))
+    })
+    .collect()
+}
+
+/// `content` under these keys; nothing when it is too large for any document.
+pub(crate) fn under(content: &[u8], seeds: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![0; MAX_SIGNED];
+    let signatures: Vec<_> = seeds
+        .iter()
+        .map(|seed| {
+            let mut text = [0; MAX_TO_BE_SIGNED];
+            let key = update_key(*seed);
+            let id = KeyId::of(&key.verifying_key());
+            let length = trust::to_be_signed(content, id, &mut text).ok()?;
+            Some((id, key.sign(&text[..length]).to_bytes()))
+        })
+        .collect::<Option<_>>()?;
+    let length = trust::assemble(content, &signatures, &mut out).ok()?;
+    out.truncate(length);
+    Some(out)
+}
+
+pub(crate) fn several_signatures() -> Vec<Vec<u8>> {
+    contents()
+        .iter()
+        .flat_map(|content| [&[1][..], &[1, 2, 3]].map(|seeds| under(content, seeds).expect("it fits")))
+        .collect()
+}
+
+pub(crate) fn trust_states() -> Vec<Vec<u8>> {
+    let seen = |sequence| Seen { sequence, digest: [sequence as u8; 32] };
+    let none = Seen::default();
+    let first = State { root: seen(1), release: none, timestamp: none, time_s: 1_790_000_000 };
+    let later = State { root: seen(3), release: seen(7), timestamp: seen(200), time_s: u64::MAX };
+    [first, later].map(|state| state.encode().to_vec()).into()
+}
+
+/// Gives a state the checksum that fits, where its last byte says so.
+pub(crate) fn mend_trust(bytes: &mut [u8]) {
+    if bytes.len() == trust::STATE_BYTES && bytes[bytes.len() - 1] & 1 == 1 {
+        let (text, crc) = bytes.split_at_mut(trust::STATE_BYTES - 4);
+        crc.copy_from_slice(&Crc32::of(text).to_le_bytes());
+    }
 }
 
 pub(crate) fn token_text(document: &[u8]) -> Vec<u8> {
@@ -154,6 +259,13 @@ pub(crate) fn answers() -> Vec<Vec<u8>> {
     ]
 }
 
+/// Answers of known length.
+pub(crate) fn parts() -> Vec<Vec<u8>> {
+    let part = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 100-699/700\r\nContent-Length: 600\r\n\r\n";
+    let whole = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 600\r\n\r\n";
+    [&part[..], whole].map(|head| [head, &[b'x'; 600]].concat()).into()
+}
+
 fn identity() -> Identity<'static> {
     Identity {
         camera: CameraId::new("ridge-07").expect("an id"),
@@ -166,6 +278,7 @@ fn identity() -> Identity<'static> {
         group: "ridge",
         card_key: [5; 32],
         set_at_ms: 1_790_000_000_000,
+        root: &[7; 500],
     }
 }
 
@@ -177,7 +290,9 @@ pub(crate) fn identities() -> Vec<Vec<u8>> {
     let seal = identity::Seal { key: &KEY, nonce: [1; 12] };
     let region = Region { offset: 0, bytes: 8192 };
     identity::store(&mut flash, region, &identity(), Some(seal), &mut buffer).expect("the flash takes it");
-    vec![clear, flash.0[..length + 28].to_vec()]
+    let rootless = Identity { root: &[], ..identity() };
+    let short = identity::encode(&rootless, 1, &mut buffer).expect("it fits");
+    vec![clear, flash.0[..length + 28].to_vec(), buffer[..short].to_vec()]
 }
 
 /// Gives a record the length and the checksum that fit, where its last byte says so.

@@ -1,11 +1,13 @@
 //! Every parser of bytes that come from a network, a card or a flash, fed with what nobody would send.
 //!
 //! None may panic, overflow or run on. A part of the cases runs always, from a fixed seed; `WILDCAM_SOAK=1` runs ten
-//! million of each, and `WILDCAM_SEED` chooses others. A case that fails is printed as hexadecimal digits.
+//! million of each, `WILDCAM_CASES` another number, and `WILDCAM_SEED` chooses others. A case that fails is printed as hexadecimal digits.
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "the case that fails, and how many did not, are results")]
 
 mod good;
+mod kept;
 mod mutate;
+mod updates;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -24,6 +26,8 @@ use wildcam_core::{
     layout::Region,
     queue::{Filter, Queue},
     settings::Settings,
+    trust::{Manifest, Newest, Root, STATE_BYTES, Signed, State, Trust},
+    update::{self, Order, SHORT_PATCH_BYTES, Source, Update, What},
     wire::{Ack, CameraId, Event, Problem, Registration, Status, Ulid, json, keys},
     x509::Certificate,
 };
@@ -35,6 +39,7 @@ fn number(name: &str) -> Option<u64> {
 /// Feeds `parse` with changed forms of `good`, ten times `some` of them, or ten million in a soak.
 fn feed(name: &str, some: u64, longest: usize, good: &[Vec<u8>], mut parse: impl FnMut(&mut [u8]) -> bool) {
     let cases = if std::env::var_os("WILDCAM_SOAK").is_some() { 10_000_000 } else { 10 * some };
+    let cases = number("WILDCAM_CASES").unwrap_or(cases);
     let mut random = Random::new(number("WILDCAM_SEED").unwrap_or(1));
     let mut bytes = Vec::new();
     for whole in good {
@@ -85,6 +90,100 @@ fn bodies_of_documents() {
     });
 }
 
+/// Documents of several signatures, as anybody may send them.
+#[test]
+fn documents_of_several_signatures() {
+    let body = good::roots();
+    let document = Document { kind: kind::ROOT, seq: 1, issued_s: 0, expires_s: 1, body: &body[1] };
+    let root = Root::from_document(&document).expect("a root");
+    feed("trust::Signed", 20_000, 3000, &good::several_signatures(), |bytes| {
+        Signed::parse(bytes).is_ok_and(|signed| {
+            assert_eq!(signed.digest(), wildcam_core::trust::digest(signed.content()));
+            signed.check(&[&root.root, &root.release]).is_ok()
+        })
+    });
+}
+
+/// As if the fleet's own keys had signed nonsense.
+#[test]
+fn bodies_of_updates() {
+    fn document<'a>(kind: &'a str, body: &'a [u8]) -> Document<'a> {
+        Document { kind, seq: 1, issued_s: 0, expires_s: u64::MAX, body }
+    }
+    let mut out = [0; 2048];
+    feed("trust::Root", 20_000, 1536, &good::roots(), |bytes| {
+        Root::from_document(&document(kind::ROOT, bytes)).is_ok_and(|root| {
+            assert!(root.root.threshold() > 0 && usize::from(root.root.threshold()) <= root.root.keys().len());
+            let length = root.encode(&mut out).expect("what was read can be written");
+            assert_eq!(Root::from_document(&document(kind::ROOT, &out[..length])), Ok(root));
+            true
+        })
+    });
+    feed("trust::Newest", 20_000, 1536, &good::timestamps(), |bytes| {
+        Newest::from_document(&document(kind::TIMESTAMP, bytes), "esp32c3").is_ok()
+    });
+    feed("trust::Manifest", 20_000, 1536, &good::manifests(), |bytes| {
+        Manifest::from_document(&document(kind::RELEASE, bytes)).is_ok_and(|manifest| {
+            let payloads = manifest.deltas.iter().map(|delta| &delta.patch).chain([&manifest.image]);
+            assert!(payloads.into_iter().all(|one| keys::is_release(one.uri)));
+            assert!(manifest.sums.is_none_or(|sums| keys::is_release(sums.uri)));
+            let length = manifest.encode(&mut out).expect("what was read can be written");
+            let again = Manifest::from_document(&document(kind::RELEASE, &out[..length]));
+            assert_eq!(again.as_ref(), Ok(&manifest));
+            true
+        })
+    });
+}
+
+/// A camera that is shown what its fleet's own keys signed, but nobody should have.
+#[test]
+fn updates_that_are_signed() {
+    let contents = good::contents();
+    let first = good::under(&contents[0], &[1]).expect("it fits");
+    let fresh = Trust::begin(&first, "esp32c3").expect("a root");
+    feed("trust::Trust", 20_000, 1536, &contents, |bytes| {
+        let Some(shown) = good::under(bytes, &[1]) else { return false };
+        let mut camera = fresh.clone();
+        let taken = match Trust::kind_of(&shown) {
+            Ok(kind::ROOT) => Trust::begin(&shown, "esp32c3").is_ok() | camera.follow(&shown).is_ok(),
+            Ok(kind::TIMESTAMP) => camera.timestamp(&shown, None).is_ok(),
+            // A timestamp is made that names it, whatever it is.
+            _ => named(&mut camera, &shown),
+        };
+        let (before, after) = (fresh.state(), camera.state());
+        assert!(after.root.sequence == before.root.sequence || after.root.sequence == before.root.sequence + 1);
+        assert!(after.time_s >= before.time_s || after.timestamp.sequence == 0);
+        taken
+    });
+}
+
+fn named(camera: &mut Trust, shown: &[u8]) -> bool {
+    let Ok(signed) = Signed::parse(shown) else { return false };
+    let (sequence, bytes) = (signed.document().seq, signed.content().len() as u16);
+    let newest = Newest { class: "esp32c3", sequence, digest: signed.digest(), bytes };
+    let mut body = [0; 256];
+    let length = Newest::encode(&[newest], &mut body).expect("it fits");
+    let document =
+        Document { kind: kind::TIMESTAMP, seq: 1, issued_s: 1_790_000_000, expires_s: u64::MAX, body: &body[..length] };
+    let mut content = [0; 512];
+    let length = wildcam_core::trust::write_content(&document, &mut content).expect("it fits");
+    let timestamp = good::under(&content[..length], &[1]).expect("it fits");
+    let Ok(timestamp) = camera.timestamp(&timestamp, None) else { return false };
+    camera.release(shown, &timestamp, None).is_ok()
+}
+
+#[test]
+fn states_of_trust() {
+    feed("trust::State", 20_000, 300, &good::trust_states(), |bytes| {
+        good::mend_trust(bytes);
+        bytes.first_chunk::<STATE_BYTES>().and_then(State::decode).is_some_and(|state| {
+            let again = State::decode(&state.encode());
+            assert_eq!(again, Some(state));
+            Trust::open(state, &[], "esp32c3").is_err()
+        })
+    });
+}
+
 #[test]
 fn certificates() {
     let good = [
@@ -127,6 +226,9 @@ fn names_and_keys() {
     });
     feed("keys::parse_detection", 60_000, 300, &good::keys(), |bytes| {
         text(bytes).is_some_and(|text| keys::parse_detection(&text).is_some())
+    });
+    feed("keys::is_release", 20_000, 300, &[b"releases/esp32c3/7.cose".to_vec()], |bytes| {
+        text(bytes).is_some_and(|text| keys::is_release(&text))
     });
     feed("httpsig::parse", 60_000, 600, &good::signature_inputs(), |bytes| {
         text(bytes).is_some_and(|text| httpsig::parse(&text).is_ok())
@@ -179,6 +281,35 @@ fn answers_over_http() {
             let _ = answer.header(&buffer, "etag");
             answer.body(&buffer).len() <= buffer.len()
         })
+    });
+}
+
+/// Answers whose bodies are read as they come, as those with images are.
+#[test]
+fn answers_as_they_come() {
+    let request =
+        http::Request { method: "GET", target: "/api/releases/a", host: "a.wildcam.test", port: 8443, headers: &[] };
+    feed("http::begin", 60_000, 6000, &good::parts(), |bytes| {
+        let (step, room) = (1 + bytes.len() % 700, 128 + bytes.len() * 7 % 400);
+        let mut buffer = [0; 4096];
+        let mut answers = Answers { bytes, step };
+        block_on(async {
+            let mut answer = http::begin(&mut answers, &request, &mut buffer[..room]).await.ok()?;
+            let part = answer.content_range();
+            assert!(part.is_none_or(|part| part.first <= part.last && part.last < part.total && part.length() > 0));
+            let promised = answer.left();
+            let mut came = 0;
+            while let Some(piece) = answer.next().await.ok()? {
+                assert!(!piece.is_empty());
+                came += piece.len();
+            }
+            assert_eq!(Some(came), promised, "neither more nor less than it says");
+            Some(())
+        })
+        .is_some()
+    });
+    feed("http::ContentRange", 60_000, 64, &[b"bytes 42-1233/1234".to_vec()], |bytes| {
+        std::str::from_utf8(bytes).is_ok_and(|text| http::ContentRange::parse(text).is_some())
     });
 }
 
@@ -253,6 +384,101 @@ fn boot_journals() {
         let _ = boot::confirm(&mut flash, region);
         let _ = boot::activate(&mut flash, region, boot::Slot::B, [9; 8]);
         known
+    });
+}
+
+/// Orders and places that somebody else wrote: whatever is done then, nothing is touched that is not the update's.
+#[test]
+fn updates_in_flash() {
+    let layout = updates::layout();
+    let camera = updates::camera().0;
+    feed("update::open", 3_000, 5 * 4096, &updates::kept(), |bytes| {
+        good::mend_records(bytes, *b"WCu1", |record| {
+            let payload = usize::from(u16::from_le_bytes([*record.get(8)?, *record.get(9)?]));
+            (16 + payload <= record.len()).then_some(16 + payload)
+        });
+        let mut flash = camera.clone();
+        let kept = layout.update.offset as usize;
+        flash[kept..].fill(0xFF);
+        flash[kept..kept + bytes.len()].copy_from_slice(bytes);
+        let mut update = match Update::open(updates::Guarded(good::Memory(flash)), layout, boot::Slot::A) {
+            Ok(update) => update,
+            Err(error) => panic!("a flash that works opens: {error}"),
+        };
+        let known = update.order().is_some();
+        let order = Order {
+            sequence: u64::MAX,
+            image_bytes: 5000,
+            image_sha256: [1; 32],
+            source: Source::Full,
+            sums_sha256: (bytes.len() % 2 == 0).then_some([2; 32]),
+            manifest_sha256: [0; 32],
+        };
+        for round in 0..2 {
+            for _ in 0..16 {
+                let Some(wanted) = update.wants() else { break };
+                assert!(wanted.at_most > 0, "nothing is wanted");
+                if update.feed(wanted.what, wanted.offset, &bytes[..bytes.len().min(3000)]) == Err(update::Error::Wrong)
+                {
+                    let _ = update.go_without_sums();
+                }
+            }
+            let _ = update.finish();
+            if round == 0 {
+                let _ = update.begin(&order);
+            }
+        }
+        known
+    });
+}
+
+/// Patches that somebody else wrote, with digests of sectors and without, short and long, cut in the middle: nothing is touched
+/// that is not the update's, and only the ordered image is put on trial.
+#[test]
+fn patches_for_updates() {
+    let layout = updates::layout();
+    let [first, second] = [1, 2].map(updates::image);
+    let good = updates::patches(&first, &second);
+    if good.is_empty() {
+        return;
+    }
+    let sums = updates::sums(&second);
+    let sums_sha256 = updates::digest(&sums);
+    let camera = updates::camera().0;
+    let open = |flash| match Update::open(flash, layout, boot::Slot::A) {
+        Ok(update) => update,
+        Err(error) => panic!("a flash that works opens: {error}"),
+    };
+    feed("update::feed", 1_000, 8192, &good, |bytes| {
+        updates::mend_patch(bytes, &good[0]);
+        let form = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+        let padding = if form & 1 == 0 { 0 } else { SHORT_PATCH_BYTES };
+        let mut order = updates::order_by(&first, &second, bytes.len() as u32 + padding, [form; 32]);
+        order.sums_sha256 = (form & 2 == 0).then_some(sums_sha256);
+        let mut update = open(updates::Guarded(good::Memory(camera.clone())));
+        if update.begin(&order).is_err() {
+            return false;
+        }
+        for round in 0..24 {
+            let Some(wanted) = update.wants() else { break };
+            let source = match wanted.what {
+                What::Sums => &sums,
+                What::Patch => &*bytes,
+                What::Image => break,
+            };
+            // Behind the end of a long patch there are zeros.
+            let rest = source.get(wanted.offset as usize..).filter(|rest| !rest.is_empty()).unwrap_or(&[0; 700]);
+            let _ = update.feed(wanted.what, wanted.offset, &rest[..rest.len().min(700)]);
+            if round == 4 && form & 4 == 0 {
+                update = open(update.into_flash());
+            }
+        }
+        let is_made = update.finish() == Ok(update::Status::Activated);
+        let flash = update.into_flash();
+        let journal = layout.journal;
+        let is_known = flash.part(journal) == &camera[journal.offset as usize..journal.end() as usize];
+        assert!(is_known || flash.part(updates::inactive()).starts_with(&second), "another image was put on trial");
+        is_made
     });
 }
 

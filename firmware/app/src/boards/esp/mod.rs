@@ -32,6 +32,10 @@ use esp_hal::{
 
 use super::chip;
 use crate::board::{Board, Marks};
+use wildcam_core::{
+    config::Abilities,
+    trust::{Link, Links},
+};
 
 #[cfg(feature = "esp32s3")]
 pub(crate) use dvp::{Dvp, Lines};
@@ -68,6 +72,9 @@ pub(crate) struct Esp;
 impl Board for Esp {
     const NAME: &'static str = chip::NAME;
     const FLASH_BYTES: u32 = chip::FLASH_BYTES;
+    const LINK: Link = Link::Wifi;
+    const ABILITIES: Abilities =
+        Abilities { deep_sleep: true, battery: true, links: Links::of(&[Link::Wifi, Link::Cellular, Link::Satellite]) };
 
     type Flash = Flash;
     type Card = chip::Card;

@@ -14,7 +14,12 @@ mod power;
 mod time;
 
 use embassy_executor::Spawner;
-use wildcam_core::{boot::Slot, identity::Wifi};
+use wildcam_core::{
+    boot::Slot,
+    config::Abilities,
+    identity::Wifi,
+    trust::{Link, Links},
+};
 use wildcam_virt::{config, finisher, flash, retained, start, uart, watchdog::Watchdog};
 
 use crate::{
@@ -28,6 +33,12 @@ pub(crate) struct QemuVirt;
 impl Board for QemuVirt {
     const NAME: &'static str = "qemu-virt";
     const FLASH_BYTES: u32 = flash::FLASH_BYTES;
+    const LINK: Link = Link::Ethernet;
+    const ABILITIES: Abilities = Abilities {
+        deep_sleep: false,
+        battery: true,
+        links: Links::of(&[Link::Ethernet, Link::Cellular, Link::Satellite]),
+    };
 
     type Flash = flash::Flash;
     type Card = card::Disk;
@@ -56,6 +67,10 @@ impl Board for QemuVirt {
     fn stack() -> Option<Marks> {
         let (bytes, used) = start::stack();
         Some(Marks { bytes, used })
+    }
+
+    fn measured(work: &mut dyn FnMut()) -> Option<usize> {
+        Some(start::depth(work))
     }
 
     fn plan() -> Plan {

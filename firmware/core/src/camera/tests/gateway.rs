@@ -1,6 +1,7 @@
 //! A gateway by the contract, small enough to read, that checks every signature and digest.
 
 use std::{
+    boxed::Box,
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     format,
@@ -22,7 +23,7 @@ use crate::{
     httpsig::{self, Window, digest},
     link::{
         Timer as _,
-        sim::{Dice, Mode, Net, Seen, World, list, reply},
+        sim::{Dice, Mode, Net, Reply, Seen, World, list, reply},
     },
     wire::{CameraId, Event, Image, Priority, Problem, ProblemKind, Sha256Hex, Ulid, clipped},
 };
@@ -40,6 +41,7 @@ pub(super) fn online_key() -> SigningKey {
 /// Image and event.
 type Detection = (Vec<u8>, Vec<u8>);
 type Answer = (u16, Vec<(String, String)>, Vec<u8>);
+type Mirror = Box<dyn FnMut(&Seen) -> Reply>;
 
 /// What all gateways share, and what each has for itself.
 pub(super) struct Cloud {
@@ -54,6 +56,9 @@ pub(super) struct Cloud {
     pub(super) announced: RefCell<Vec<Vec<Ulid>>>,
     pub(super) desired: RefCell<Option<Vec<u8>>>,
     pub(super) command: RefCell<Option<Vec<u8>>>,
+    pub(super) config: RefCell<Option<Vec<u8>>>,
+    /// Gives the objects of releases, each gateway in its own way.
+    pub(super) mirror: RefCell<Mirror>,
     /// Answers to give instead of serving, in order; `None` serves.
     pub(super) script: RefCell<VecDeque<Option<Answer>>>,
     pub(super) nonce_error: Cell<u64>,
@@ -81,6 +86,8 @@ impl Cloud {
             announced: RefCell::default(),
             desired: RefCell::default(),
             command: RefCell::default(),
+            config: RefCell::default(),
+            mirror: RefCell::new(Box::new(|seen| panic!("{seen:?}"))),
             script: RefCell::default(),
             nonce_error: Cell::default(),
             time_key: RefCell::new(online_key()),
@@ -90,9 +97,13 @@ impl Cloud {
     pub(super) fn net(self: &Rc<Self>, modes: &[Mode]) -> Net {
         let cloud = self.clone();
         Net::new(&self.world, modes, move |seen| {
-            let (status, headers, body) = cloud.answer(seen);
+            let (status, headers, body) = match cloud.refuse(seen) {
+                Some(refusal) => refusal,
+                None if seen.target.starts_with("/api/releases/") => return (cloud.mirror.borrow_mut())(seen),
+                None => cloud.answer(seen),
+            };
             let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-            reply(status, &headers, &body)
+            reply(status, &headers, &body).into()
         })
     }
 
@@ -105,7 +116,8 @@ impl Cloud {
         NOW_MS + self.world.now_ms()
     }
 
-    fn answer(&self, seen: &Seen) -> Answer {
+    /// What it says to a request before it looks at what is asked, if anything.
+    fn refuse(&self, seen: &Seen) -> Option<Answer> {
         let request = httpsig::Request {
             method: &seen.method,
             path: &seen.target,
@@ -125,14 +137,15 @@ impl Cloud {
         if (verified.created_s).abs_diff(self.unix_ms() / 1000) > httpsig::MAX_SKEW_S {
             let (status, mut headers, body) = problem(401, ProblemKind::Clock);
             headers.push(("Wildcam-Time".into(), self.time(verified.counter)));
-            return (status, headers, body);
+            return Some((status, headers, body));
         }
         if !self.windows.borrow_mut().entry(seen.endpoint).or_default().accept(verified.counter) {
-            return problem(401, ProblemKind::Replayed);
+            return Some(problem(401, ProblemKind::Replayed));
         }
-        if let Some(Some(answer)) = self.script.borrow_mut().pop_front() {
-            return answer;
-        }
+        self.script.borrow_mut().pop_front().flatten()
+    }
+
+    fn answer(&self, seen: &Seen) -> Answer {
         match (seen.method.as_str(), seen.target.as_str()) {
             ("POST", "/api/cameras/register") => {
                 *self.registered.borrow_mut() = Some(seen.header("authorization").unwrap().to_string());
@@ -152,6 +165,17 @@ impl Cloud {
             ("GET", "/api/cameras/cam-1/command") => match &*self.command.borrow() {
                 None => problem(404, ProblemKind::NotFound),
                 Some(document) => (200, vec![], document.clone()),
+            },
+            ("GET", "/api/cameras/cam-1/config") => match &*self.config.borrow() {
+                None => problem(404, ProblemKind::NotFound),
+                // The tag is as long as the document, which is enough here.
+                Some(document) => {
+                    let tag = format!("\"{}\"", document.len());
+                    match seen.header("if-none-match") {
+                        Some(known) if known == tag => (304, vec![], vec![]),
+                        _ => (200, vec![("ETag".into(), tag)], document.clone()),
+                    }
+                }
             },
             ("POST", "/api/cameras/cam-1/events") => {
                 let mut json = Vec::new();

@@ -1,6 +1,11 @@
 mod announce;
 mod command;
+mod documents;
+mod download;
+mod faults;
 mod gateway;
+mod mirrors;
+mod sizes;
 
 use std::{collections::BTreeSet, rc::Rc, string::ToString, vec, vec::Vec};
 
@@ -413,6 +418,8 @@ fn the_camera_enrols_reports_and_learns() {
         firmware: clipped("0.1.0"),
         health: None,
         command: None,
+        config: None,
+        update: None,
     };
     assert_eq!(
         status.link,
@@ -521,22 +528,6 @@ fn nothing_reachable_is_said_with_the_next_moment() {
     bench.net.set(0, Mode::Up);
     bench.net.set(1, Mode::Up);
     stored(bench.upload());
-}
-
-#[test]
-fn sizes_are_known() {
-    std::println!(
-        "Camera {} (its connection {}), Settings {}, Item {}, Link {}",
-        size_of::<TestCamera>(),
-        size_of::<<Net as Dial>::Connection>(),
-        size_of::<Settings>(),
-        size_of::<Item>(),
-        size_of::<Link>(),
-    );
-    let mut bench = Bench::new(&[Mode::Up]);
-    let upload = bench.camera.upload_next(&mut bench.shelf);
-    std::println!("upload_next {}", size_of_val(&upload));
-    assert!(size_of::<TestCamera>() - size_of::<<Net as Dial>::Connection>() < 7_000);
 }
 
 /// A host may move a camera between threads.

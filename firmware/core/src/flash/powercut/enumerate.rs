@@ -151,6 +151,8 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
     let (flash, known) = scenario.start();
     let start = Run { flash, known };
     let mut seen = Seen::default();
+    // What a second cut led to was recovered from, and not cut again: as what a first cut leads to, it is to be.
+    let mut begun = Seen::default();
     let mut report = Report { operations: 0, first_cuts: 0, second_cuts: 0, recoveries: 0, states: 0, contents: 0 };
 
     let whole = attempt(&start, None, |flash, known| scenario.run(flash, known)).map_err(|what| failed(&[], what))?;
@@ -159,9 +161,10 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
         report.first_cuts += 1;
         let cut = attempt(&start, Some(first), |flash, known| scenario.run(flash, known))
             .map_err(|what| failed(&[first], what))?;
-        if !seen.add(&cut) {
+        if !begun.add(&cut) {
             continue;
         }
+        seen.add(&cut);
         report.recoveries += 1;
         let recovered = attempt(&cut, None, |flash, known| scenario.recover(flash, known))
             .map_err(|what| failed(&[first], what))?;

@@ -4,12 +4,16 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
+mod operating;
+
 use super::{
     CommandError, CommandResult, Context,
     deploying::{self, ScopeArguments, apply_error},
     drilling::{conclude, evidence_folder, new_run, present, run_in},
     flags,
 };
+use operating::Operator;
+
 use crate::{
     deploy::{
         apply::{self, Ending},
@@ -51,23 +55,27 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
             None
         }
     };
-    say("4/8   Three small clouds start on this machine: stores, gateways, links, a DNS server.", "wildcam lab up");
+    say("4/10  Three small clouds start on this machine: stores, gateways, links, a DNS server.", "wildcam lab up");
     let executable = context.executable()?;
     let lab = launch::launch(&spec, &folder.join("lab"), &executable, Life::Tied, &context.interrupt).await?;
     say(
-        &format!("5/8   {} register, and send pictures.", senders(&spec)),
+        &format!("5/10  {} register, and send pictures.", senders(&spec)),
         "wildcam lab up --cameras 20 --boards qemu-virt:1, and wildcam lab status",
     );
-    say(
-        "6/8   A whole cloud is killed while they send, and everything is measured.",
-        &format!("wildcam drill run {SCENARIO}"),
-    );
-    let results = practise(&lab, &run, context).await;
-    say("7/8   Everything is taken down.", "wildcam lab down");
+    let work = async {
+        operate(&folder.join("lab"), &spec, &say, context).await?;
+        say(
+            "8/10  A whole cloud is killed while they send, and everything is measured.",
+            &format!("wildcam drill run {SCENARIO}"),
+        );
+        practise(&lab, &run, context).await
+    };
+    let results = work.await;
+    say("9/10  Everything is taken down.", "wildcam lab down");
     lab.down().await;
     let results = results?;
 
-    say("8/8   The result.", "wildcam drill report");
+    say("10/10 The result.", "wildcam drill report");
     present(&results, context);
     let report = folder.join("report.html");
     context.ui.result(format!("\nThe report with the timeline: {}", report.display()));
@@ -78,6 +86,27 @@ pub(super) async fn run(_arguments: &Arguments, context: &Context) -> CommandRes
          with an auditor                           wildcam drill report --html drill.html",
     );
     conclude(&results)
+}
+
+/// What an operator does from afar.
+async fn operate(folder: &Path, spec: &Spec, say: &impl Fn(&str, &str), context: &Context) -> CommandResult {
+    let operator = Operator::of(folder, context)?;
+    let camera = if spec.boards.is_some() { "board-001" } else { "cam-001" };
+    say(
+        "6/10  The operator changes its config: a report every 10 seconds. It is tried, and kept once a report came through.",
+        &format!("wildcam config push --camera {camera} --set report_every=10s"),
+    );
+    operator.change_config(camera).await?;
+    say(
+        "7/10  The operator updates a camera: by a patch, on trial, and with a way back.",
+        &format!("wildcam release sign, wildcam release publish, and wildcam ota push --camera {camera}"),
+    );
+    if spec.boards.is_some() {
+        operator.update(camera, spec).await
+    } else {
+        context.ui.status("left out: virtual cameras have no firmware, and no emulated board takes part");
+        Ok(())
+    }
 }
 
 fn senders(spec: &Spec) -> String {
@@ -92,7 +121,7 @@ fn senders(spec: &Spec) -> String {
 
 /// A small project is planned, deployed, used and destroyed. Whatever comes of it, its gateways are ended.
 async fn deploy_and_destroy(folder: &Path, say: &impl Fn(&str, &str), context: &Context) -> CommandResult {
-    say("1/8   What a deploy would make in three clouds that are folders here.", "wildcam plan");
+    say("1/10  What a deploy would make in three clouds that are folders here.", "wildcam plan");
     let practice = Practice::write(folder, &context.clock)?;
     let project = Project::load(folder, None)
         .map_err(|error| CommandError::from_report(Kind::Failed, miette::Report::new(error)))?;
@@ -115,7 +144,7 @@ async fn deploy_and_use(
     let scope = ScopeArguments::default();
     let plan = deploying::plan(site, graph, &scope, Purpose::Deploy, context).await?;
     deploying::show(&plan, context);
-    say("2/8   It is made, and a second look finds nothing to do.", "wildcam deploy");
+    say("2/10  It is made, and a second look finds nothing to do.", "wildcam deploy");
     let outcome = apply::run(site, plan, &BTreeSet::new(), &context.interrupt).await;
     deploying::conclude(&outcome.map_err(|error| apply_error(&error))?, context)?;
     let again = deploying::plan(site, graph, &scope, Purpose::Deploy, context).await?;
@@ -124,7 +153,7 @@ async fn deploy_and_use(
         return Err(CommandError::new(Kind::Failed, "what was just made is not as it was asked for"));
     }
     say(
-        "3/8   A camera sends a signed picture to the first gateway, which stores it in two clouds; then all of it goes.",
+        "3/10  A camera sends a signed picture to the first gateway, which stores it in two clouds; then all of it goes.",
         "wildcam detections list, and wildcam destroy",
     );
     let fault = |error: Box<dyn std::error::Error + Send + Sync>| {

@@ -4,28 +4,23 @@
 #![allow(clippy::print_stdout, reason = "figures, for those who ask with --nocapture")]
 #![cfg(target_os = "linux")]
 
-#[path = "boards/flash.rs"]
 mod flash;
+mod lab;
 #[allow(dead_code, reason = "each test binary uses a part of it")]
+#[path = "../support/mod.rs"]
 mod support;
+mod updates;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
+    path::Path,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use lab::{Lab, PATIENCE, alone, project};
 use serde_json::Value;
 use support::TestDir;
-use wildcam::board::monitor::Symbols;
-
-/// What a test waits for at most. An emulated board is slow, and so is a machine that others use too.
-const PATIENCE: Duration = Duration::from_secs(180);
+use wildcam::{board::monitor::Symbols, lab::boards::at_another_time};
 
 /// So many bytes of a picture or an event that are found elsewhere were not found by chance.
 const WINDOW: usize = 16;
@@ -33,212 +28,6 @@ const WINDOW: usize = 16;
 /// Whether a window is not a run of the same few bytes, which anything could hold.
 fn is_telling(window: &[u8]) -> bool {
     window.iter().collect::<HashSet<_>>().len() >= WINDOW / 2
-}
-
-/// One lab at a time: several on two cores would starve each other.
-fn alone() -> MutexGuard<'static, ()> {
-    static LAB: Mutex<()> = Mutex::new(());
-    LAB.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A project with the firmware in it, as `wildcam build` leaves it; `None` on a laptop that has neither it nor QEMU.
-fn project() -> Option<TestDir> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/firmware");
-    let emulator = "qemu-system-riscv32";
-    let installed = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .any(|folder| folder.join(emulator).is_file());
-    let missing = if !installed {
-        format!("{emulator} is not installed (Debian: qemu-system-misc)")
-    } else if !built.join("wildcam-qemu-virt-full.bin").is_file() {
-        "the firmware is not built (cargo xtask ci firmware)".to_owned()
-    } else {
-        let folder = TestDir::new();
-        let there = folder.project().join("target/firmware");
-        fs::create_dir_all(&there).unwrap();
-        for end in ["boot.bin", "full.bin", "app.bin", "size.json"] {
-            let name = format!("wildcam-qemu-virt-{end}");
-            fs::copy(built.join(&name), there.join(&name)).unwrap();
-        }
-        return Some(folder);
-    };
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{missing}");
-    let test = thread::current().name().unwrap_or("a test").to_owned();
-    let _ = std::io::stderr().write_all(format!("\nSKIPPED {test}: {missing}\n").as_bytes());
-    None
-}
-
-/// A lab with boards and without virtual cameras, that is up.
-struct Lab<'f> {
-    folder: &'f TestDir,
-}
-
-impl<'f> Lab<'f> {
-    fn up(folder: &'f TestDir, boards: &str) -> Self {
-        let up = folder.wildcam(&["lab", "up", "--cameras", "0", "--boards", boards]);
-        folder.run_within(PATIENCE, up).expect_code(0);
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.project().join(".wildcam/lab").join(name)
-    }
-
-    fn log(&self, board: &str) -> String {
-        String::from_utf8_lossy(&fs::read(self.path(&format!("logs/{board}.log"))).unwrap_or_default()).into_owned()
-    }
-
-    /// What the cameras say they did, as lines of the ledger.
-    fn ledger(&self) -> Vec<Value> {
-        let text = fs::read_to_string(self.path("events/boards.jsonl")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-    }
-
-    /// The pictures that a board said it keeps, with their digests, and those that it said are stored.
-    fn pictures(&self) -> (BTreeMap<String, String>, BTreeSet<String>) {
-        let ledger = self.ledger();
-        let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_owned();
-        let of = |event: &'static str| ledger.iter().filter(move |line| line["event"] == event);
-        let kept = of("queued").map(|line| (text(line, "ulid"), text(line, "image_sha256"))).collect();
-        let stored = of("acked").map(|line| text(line, "ulid")).collect();
-        (kept, stored)
-    }
-
-    #[track_caller]
-    fn until(&self, what: &str, mut reached: impl FnMut() -> bool) {
-        let begun = Instant::now();
-        while !reached() {
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{what}: not after {PATIENCE:?}\n-- board-001 --\n{}",
-                self.log("board-001").lines().rev().take(40).collect::<Vec<_>>().join("\n")
-            );
-            thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    /// The processes of the lab whose names are wanted.
-    fn processes(&self, wanted: impl Fn(&str) -> bool) -> Vec<Pid> {
-        let status = self.folder.run(&["lab", "status", "--json"]).expect_code(0);
-        let lines = status.json_lines();
-        let processes = lines.iter().find_map(|line| line["processes"].as_array()).unwrap();
-        let wanted = processes.iter().filter(|process| wanted(process["name"].as_str().unwrap()));
-        let pid = |process: &Value| i32::try_from(process["pid"].as_i64().unwrap()).unwrap();
-        wanted.map(|process| Pid::from_raw(pid(process)).unwrap()).collect()
-    }
-
-    /// The process of a board's relay, and that of its machine while it runs.
-    fn relay(&self, board: &str) -> Pid {
-        self.processes(|name| name == board)[0]
-    }
-
-    /// Every gateway is silent until so many pictures wait.
-    fn let_wait(&self, pictures: usize) {
-        let gateways = self.processes(|name| name.starts_with("gateway-"));
-        assert!(!gateways.is_empty(), "the lab has no gateways");
-        gateways.iter().for_each(|pid| kill_process(*pid, Signal::STOP).unwrap());
-        self.until("pictures wait", || {
-            let (kept, stored) = self.pictures();
-            kept.len() >= stored.len() + pictures
-        });
-        gateways.iter().for_each(|pid| kill_process(*pid, Signal::CONT).unwrap());
-    }
-
-    fn machine(relay: Pid) -> Option<Pid> {
-        let children = format!("/proc/{0}/task", relay.as_raw_nonzero());
-        let tasks = fs::read_dir(children).ok()?;
-        let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        let children: String = tasks.flatten().map(of).collect();
-        children.split_whitespace().find_map(|pid| Pid::from_raw(pid.parse().ok()?))
-    }
-
-    /// Every picture that a gateway lists, with its digest.
-    fn listed(&self) -> BTreeMap<String, String> {
-        let file: Value = serde_json::from_slice(&fs::read(self.path("lab.json")).unwrap()).unwrap();
-        let mut listed = BTreeMap::new();
-        for cloud in file["layout"]["clouds"].as_array().unwrap() {
-            let url = format!("https://127.0.0.1:{}", cloud["gateways"][0]["port"]);
-            let (operator, authority) = (self.path("operator"), self.path("authority.pem"));
-            let (operator, authority) = (operator.to_str().unwrap(), authority.to_str().unwrap());
-            let list = ["detections", "list", "--json", "--limit", "5000", "--project", operator];
-            let list = [&list[..], &["--gateway", &url, "--authority", authority]].concat();
-            for line in self.folder.run(&list).expect_code(0).json_lines() {
-                if line["reason"] == "detection" {
-                    let text = |key: &str| line[key].as_str().unwrap().to_owned();
-                    listed.insert(text("ulid"), text("sha256"));
-                }
-            }
-        }
-        listed
-    }
-
-    /// Cuts the power of the first board at random moments, and sees to it that nothing is lost.
-    fn cut_power_at_random(&self) {
-        let cuts = if std::env::var_os("WILDCAM_SOAK").is_some() { 50 } else { 5 };
-        let mut random = std::env::var("WILDCAM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1_u64);
-        let relay = self.relay("board-001");
-        for cut in 0..cuts {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            thread::sleep(Duration::from_millis(500 + (random >> 33) % 6_000));
-            let machine = Self::machine(relay);
-            kill_process(machine.unwrap_or_else(|| panic!("no machine runs at cut {cut}")), Signal::KILL).unwrap();
-            self.until("the board starts again", || Self::machine(relay).is_some_and(|next| Some(next) != machine));
-        }
-        let kept = self.until_all_is_stored();
-        println!("{kept} pictures kept over {cuts} losses of power, all of them stored as they were taken");
-        assert!(
-            self.log("board-001").matches("power on").count() > cuts,
-            "the board was not started as often as it was cut"
-        );
-    }
-
-    /// Waits until everything that the boards keep now is stored, compares it, and returns how much that is.
-    fn until_all_is_stored(&self) -> usize {
-        let (before, _) = self.pictures();
-        self.until("everything that was kept is stored", || {
-            let (_, stored) = self.pictures();
-            before.keys().all(|ulid| stored.contains(ulid)) || {
-                // A confirmation may have been cut off before it was said: then the picture is stored all the same.
-                let listed = self.listed();
-                before.keys().all(|ulid| listed.contains_key(ulid))
-            }
-        });
-        let listed = self.listed();
-        let lost: Vec<&String> =
-            before.iter().filter(|(ulid, digest)| listed.get(*ulid) != Some(digest)).map(|(ulid, _)| ulid).collect();
-        assert_eq!(lost, Vec::<&String>::new(), "of {} pictures", before.len());
-        before.len()
-    }
-
-    /// A picture that is stored, and its event.
-    fn stored_detection(&self) -> (Vec<u8>, Vec<u8>) {
-        let listed = self.listed();
-        let file: Value = serde_json::from_slice(&fs::read(self.path("lab.json")).unwrap()).unwrap();
-        let (operator, authority) = (self.path("operator"), self.path("authority.pem"));
-        let (operator, authority) = (operator.to_str().unwrap(), authority.to_str().unwrap());
-        let ulid = listed.keys().next_back().unwrap();
-        // Two of the three clouds have it.
-        let found = file["layout"]["clouds"].as_array().unwrap().iter().any(|cloud| {
-            let url = format!("https://127.0.0.1:{}", cloud["gateways"][0]["port"]);
-            let get = ["detections", "get", ulid, "--out", "found", "--project", operator];
-            self.folder.run(&[&get[..], &["--gateway", &url, "--authority", authority]].concat()).code == Some(0)
-        });
-        assert!(found, "no gateway has {ulid}");
-        let read = |end: &str| {
-            let name = format!("found/{ulid}.{end}");
-            let places = [self.folder.project().join(&name), self.path("operator").join(&name)];
-            fs::read(places.iter().find(|path| path.is_file()).unwrap()).unwrap()
-        };
-        (read("jpg"), read("json"))
-    }
-
-    fn down(self) {
-        self.folder.run(&["lab", "down"]).expect_code(0);
-        let begun = Instant::now();
-        while !self.folder.processes().is_empty() {
-            assert!(begun.elapsed() < PATIENCE, "processes are left: {:?}", self.folder.processes());
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
 }
 
 #[test]
@@ -258,7 +47,8 @@ fn boards_ride_through_the_loss_of_a_cloud() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for board in ["board-001", "board-002"] {
         let stored = lines.iter().filter(|line| line["event"] == "acked" && line["camera"] == board);
-        let clouds: BTreeSet<&str> = stored.clone().map(|line| line["cloud"].as_str().unwrap()).collect();
+        let clouds: std::collections::BTreeSet<&str> =
+            stored.clone().map(|line| line["cloud"].as_str().unwrap()).collect();
         println!("{board}: {} pictures stored by way of {clouds:?}", stored.clone().count());
         assert!(stored.count() >= 5, "{board} stored too few pictures");
     }
@@ -320,12 +110,10 @@ fn a_board_with_a_card_loses_no_picture_and_its_card_tells_nobody_anything() {
     let Some(other) = project() else { return };
     let lab = Lab::up(&other, "qemu-virt+card:1");
     lab.until("the first picture is stored", || !lab.pictures().1.is_empty());
-    let relay = lab.relay("board-001");
-    kill_process(relay, Signal::STOP).unwrap();
-    kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+    let off = lab.switch_off("board-001");
     fs::write(lab.path("boards/board-001.card"), &card).unwrap();
     let known = lab.log("board-001").len();
-    kill_process(relay, Signal::CONT).unwrap();
+    off.on();
     lab.until("it says whose card it is", || lab.log("board-001")[known..].contains("card: not used: it is another"));
     let kept = lab.pictures().0.len();
     lab.until("it takes pictures without the card", || lab.pictures().0.len() >= kept + 3);
@@ -347,25 +135,21 @@ fn a_card_that_comes_and_goes_costs_no_picture() {
         ["board-001.card", "first", "second", "foreign"].map(|name| lab.path("boards").join(name));
     fs::File::create(&second).unwrap().set_len(16 << 20).unwrap();
     fs::write(&foreign, vec![0x55; 16 << 20]).unwrap();
-    let relay = lab.relay("board-001");
     let captured = || lab.log("board-001").matches(" captured ").count();
     // Takes a card out and puts another in, and returns what the board says from then on.
     let swap = |out: &Path, into: &Path, says: &str| {
-        kill_process(relay, Signal::STOP).unwrap();
-        kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+        let off = lab.switch_off("board-001");
         fs::rename(&slot, out).unwrap();
         fs::rename(into, &slot).unwrap();
         let known = lab.log("board-001").len();
-        kill_process(relay, Signal::CONT).unwrap();
+        off.on();
         lab.until(says, || lab.log("board-001")[known..].contains(says));
         let taken = captured();
         lab.until("it takes pictures", || captured() >= taken + 2);
         lab.log("board-001")[known..].to_owned()
     };
 
-    let gateways = lab.processes(|name| name.contains("-r1-z1-"));
-    assert_eq!(gateways.len(), 3);
-    gateways.iter().for_each(|gateway| kill_process(*gateway, Signal::STOP).unwrap());
+    let silent = lab.silence_gateways();
     let taken = captured();
     lab.until("pictures wait on the first card", || captured() >= taken + 2);
     swap(&first, &foreign, "card: not used: it is not blank");
@@ -374,7 +158,7 @@ fn a_card_that_comes_and_goes_costs_no_picture() {
     assert!(carried >= 2, "what waited in the flash was not carried to the card: {said}");
     assert!(fs::read(&foreign).unwrap().iter().all(|byte| *byte == 0x55), "somebody's card was written");
     swap(&second, &first, "card: in use, ");
-    gateways.iter().for_each(|gateway| kill_process(*gateway, Signal::CONT).unwrap());
+    silent.answer();
     let known = lab.log("board-001").len();
     lab.until("what waits on the first card is sent", || lab.log("board-001")[known..].contains(" waiting=0 "));
     swap(&first, &second, "card: in use, ");
@@ -462,6 +246,10 @@ fn assert_takes_less_than_100_kb(folder: &TestDir, boards: &str) {
         let most = parts.entry(part.to_owned()).or_default();
         *most = bytes.max(*most);
     }
+    // What updates take has a bound of its own: `updates::a_board_is_updated_by_a_patch_and_says_so`.
+    let of_updates = ["agent", "update", "update-stack"];
+    let updates: Vec<_> = of_updates.iter().filter_map(|part| Some((*part, parts.remove(*part)?))).collect();
+    println!("not the cloud's: {updates:?}");
     let total: u32 = parts.values().sum();
     parts.iter().for_each(|(part, bytes)| println!("{part:>14} {bytes:>7}"));
     println!("{:>14} {total:>7}  {boards}", "together");
@@ -488,21 +276,18 @@ fn is_rolled_back(wrong: &Wrong) {
     let Some(folder) = project() else { return };
     let lab = Lab::up(&folder, "qemu-virt:1");
     lab.until("the first image is confirmed", || lab.log("board-001").contains("confirmed: this image works"));
-    let relay = lab.relay("board-001");
-    // The relay is stopped, so that the machine stays off while its flash is changed.
-    kill_process(relay, Signal::STOP).unwrap();
-    kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+    let off = lab.switch_off("board-001");
     let image = fs::read(folder.project().join("target/firmware/wildcam-qemu-virt-app.bin")).unwrap();
     let (image, fault) = match wrong {
         Wrong::HangsBeforeMain => (flash::stuck_at_entry(image), None),
-        Wrong::Fault(fault) => (flash::of_another_time(image), Some(*fault)),
+        Wrong::Fault(fault) => (at_another_time(&image).unwrap(), Some(*fault)),
     };
     flash::put_on_trial(&lab.path("boards/board-001.flash"), &image);
     let options =
         [("trial-ms", "8000"), ("watchdog-ms", "4000"), ("picture-every-ms", "2000"), ("report-every-ms", "2000")];
     let fault = fault.map(|fault| format!("b:{fault}"));
     flash::set_options(&lab.path("boards/board-001.boot"), &options, fault.as_deref());
-    kill_process(relay, Signal::CONT).unwrap();
+    off.on();
 
     let starts = |slot: &str| lab.log("board-001").matches(&format!("boot: slot={slot} ")).count();
     let before = starts("a");
@@ -533,11 +318,9 @@ fn a_panic_tells_where_it_was() {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/firmware/wildcam-qemu-virt.elf");
     let lab = Lab::up(&folder, "qemu-virt:1");
     lab.until("the first image is confirmed", || lab.log("board-001").contains("confirmed: this image works"));
-    let relay = lab.relay("board-001");
-    kill_process(relay, Signal::STOP).unwrap();
-    kill_process(Lab::machine(relay).unwrap(), Signal::KILL).unwrap();
+    let off = lab.switch_off("board-001");
     flash::set_options(&lab.path("boards/board-001.boot"), &[], Some("a:panic"));
-    kill_process(relay, Signal::CONT).unwrap();
+    off.on();
     lab.until("it panics", || lab.log("board-001").contains("wildcam error trace: 0x"));
     let log = lab.log("board-001");
     let line = log.lines().find(|line| line.contains("wildcam error trace: ")).unwrap();
