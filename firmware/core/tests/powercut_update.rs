@@ -7,6 +7,12 @@
 
 mod update_model;
 
+use std::{
+    num::NonZeroUsize,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
+
 use update_model::{SECTOR, lives};
 use wildcam_core::flash::powercut::{Depth, enumerate};
 
@@ -19,23 +25,29 @@ const SOME: [&str; 2] = ["a patch that gives something else", "what was given up
 /// Lives that are cut twice without a soak.
 const TWICE: [&str; 2] = ["a whole image", "a patch to an image that never checks in"];
 
-/// Cuts lives with images of so many bytes: in a soak all of them twice.
-fn prove(bytes: usize, once: impl Fn(&str) -> bool, twice: &[&str]) -> usize {
-    let mut states = 0;
-    for life in lives::<4>(bytes) {
-        let depth = if soak() || twice.contains(&life.name) { Depth::Pairs } else { Depth::Single };
-        if depth == Depth::Single && !once(life.name) {
-            continue;
-        }
-        match enumerate(&life, depth) {
-            Ok(report) => {
-                println!("{}, images of {bytes} bytes: {report}", life.name);
-                assert!(report.operations > 2 * bytes.div_ceil(SECTOR), "it does something");
-                states += report.states;
+/// Cuts lives with images of so many bytes: in a soak all of them twice. The lives are independent, and run side by side.
+fn prove(bytes: usize, once: impl Fn(&str) -> bool + Sync, twice: &[&str]) -> usize {
+    let lives = lives::<4>(bytes);
+    let (next, states) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(life) = lives.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let depth = if soak() || twice.contains(&life.name) { Depth::Pairs } else { Depth::Single };
+            if depth == Depth::Single && !once(life.name) {
+                continue;
             }
-            Err(failure) => panic!("{}, images of {bytes} bytes: {failure}", life.name),
+            match enumerate(life, depth) {
+                Ok(report) => {
+                    println!("{}, images of {bytes} bytes: {report}", life.name);
+                    assert!(report.operations > 2 * bytes.div_ceil(SECTOR), "it does something");
+                    states.fetch_add(report.states, Ordering::Relaxed);
+                }
+                Err(failure) => panic!("{}, images of {bytes} bytes: {failure}", life.name),
+            }
         }
-    }
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    thread::scope(|scope| (0..workers).for_each(|_| _ = scope.spawn(work)));
+    let states = states.into_inner();
     println!("images of {bytes} bytes: {states} distinct states");
     states
 }

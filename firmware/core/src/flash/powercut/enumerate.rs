@@ -8,7 +8,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::{Cut, PowerCutError, PowerCutFlash};
+use super::{Cut, Form, PowerCutError, PowerCutFlash};
 
 /// Why a run of a [`Scenario`] stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,9 +116,27 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+#[derive(Clone)]
 struct Run<const WORD: usize, const SECTOR: usize, K> {
     flash: PowerCutFlash<WORD, SECTOR>,
     known: K,
+}
+
+impl<const WORD: usize, const SECTOR: usize, K: Clone + Hash> Run<WORD, SECTOR, K> {
+    /// The same cut in another form: what ran before it saw the same.
+    fn torn_as(&self, form: Form) -> Option<Self> {
+        Some(Self { flash: self.flash.torn_as(form)?, known: self.known.clone() })
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.flash.bytes() == other.flash.bytes() && digest(&self.known) == digest(&other.known)
+    }
+}
+
+fn digest(known: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    known.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[derive(Default)]
@@ -129,12 +147,10 @@ struct Seen {
 
 impl Seen {
     /// Whether this state is a new one.
-    fn add<const WORD: usize, const SECTOR: usize, K: Hash>(&mut self, run: &Run<WORD, SECTOR, K>) -> bool {
+    fn add<const WORD: usize, const SECTOR: usize, K: Hash>(&mut self, run: &mut Run<WORD, SECTOR, K>) -> bool {
         let content = run.flash.state();
-        let mut hasher = DefaultHasher::new();
-        run.known.hash(&mut hasher);
         self.contents.insert(content);
-        self.states.insert((content, hasher.finish()))
+        self.states.insert((content, digest(&run.known)))
     }
 }
 
@@ -157,28 +173,46 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
 
     let whole = attempt(&start, None, |flash, known| scenario.run(flash, known)).map_err(|what| failed(&[], what))?;
     report.operations = whole.flash.trace().len();
+    let mut one_form: Option<Run<WORD, SECTOR, S::Known>> = None;
     for first in cuts(&whole.flash) {
         report.first_cuts += 1;
-        let cut = attempt(&start, Some(first), |flash, known| scenario.run(flash, known))
+        let mut cut = attempt(&start, Some(first), |flash, known| scenario.run(flash, known))
             .map_err(|what| failed(&[first], what))?;
-        if !begun.add(&cut) {
+        if first.form == forms(&whole.flash, first.operation)[0] {
+            one_form = Some(cut.clone());
+        }
+        // What second cuts rely on is looked at here: how far the operation came makes no difference to what ran before.
+        if !one_form.as_ref().and_then(|one| one.torn_as(first.form)).is_some_and(|derived| derived.is(&cut)) {
+            return Err(failed(&[first], "what ran knows how far an operation came that it saw fail".into()));
+        }
+        if !begun.add(&mut cut) {
             continue;
         }
-        seen.add(&cut);
+        seen.add(&mut cut);
         report.recoveries += 1;
         let recovered = attempt(&cut, None, |flash, known| scenario.recover(flash, known))
             .map_err(|what| failed(&[first], what))?;
         if depth == Depth::Single {
             continue;
         }
-        for second in cuts(&recovered.flash) {
-            report.second_cuts += 1;
-            let again = attempt(&cut, Some(second), |flash, known| scenario.recover(flash, known))
+        for operation in 0..recovered.flash.trace().len() {
+            let forms = forms(&recovered.flash, operation);
+            let second = Cut { operation, form: forms[0] };
+            let mut again = attempt(&cut, Some(second), |flash, known| scenario.recover(flash, known))
                 .map_err(|what| failed(&[first, second], what))?;
-            if seen.add(&again) {
-                report.recoveries += 1;
-                attempt(&again, None, |flash, known| scenario.recover(flash, known))
-                    .map_err(|what| failed(&[first, second], what))?;
+            // Once for all forms: each changes one sector.
+            _ = again.flash.state();
+            for form in forms {
+                let second = Cut { operation, form };
+                report.second_cuts += 1;
+                let Some(mut again) = again.torn_as(form) else {
+                    return Err(failed(&[first, second], "the power went, and no operation was cut".into()));
+                };
+                if seen.add(&mut again) {
+                    report.recoveries += 1;
+                    attempt(&again, None, |flash, known| scenario.recover(flash, known))
+                        .map_err(|what| failed(&[first, second], what))?;
+                }
             }
         }
     }
@@ -191,10 +225,16 @@ fn failed(cuts: &[Cut], what: String) -> Failure {
     Failure { cuts: cuts.to_vec(), what }
 }
 
+/// In which forms an operation can be cut that `flash` has seen since power was last put on.
+fn forms<const WORD: usize, const SECTOR: usize>(flash: &PowerCutFlash<WORD, SECTOR>, operation: usize) -> Vec<Form> {
+    flash.trace()[operation].forms()
+}
+
 /// Every cut of the operations that `flash` has seen since power was last put on.
 fn cuts<const WORD: usize, const SECTOR: usize>(flash: &PowerCutFlash<WORD, SECTOR>) -> Vec<Cut> {
-    let operations = flash.trace().iter().enumerate();
-    operations.flat_map(|(operation, what)| what.forms().into_iter().map(move |form| Cut { operation, form })).collect()
+    let operations = 0..flash.trace().len();
+    let each = |operation| forms(flash, operation).into_iter().map(move |form| Cut { operation, form });
+    operations.flat_map(each).collect()
 }
 
 /// Goes on from `from` with power, to the end or to `cut`.

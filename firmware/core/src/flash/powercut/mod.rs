@@ -161,6 +161,18 @@ pub struct PowerCutFlash<const WORD: usize = 4, const SECTOR: usize = 4096> {
     powered: bool,
     write_once: bool,
     violation: Option<PowerCutError>,
+    torn: Option<Torn>,
+    /// SHA-256 of the sectors that were not changed since it was asked for.
+    digests: Vec<Option<[u8; 32]>>,
+}
+
+/// The operation during which the power went.
+#[derive(Debug, Clone)]
+struct Torn {
+    address: usize,
+    before: Vec<u8>,
+    /// What was to be programmed; an erase has none.
+    new: Option<Vec<u8>>,
 }
 
 impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
@@ -180,7 +192,17 @@ impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
         let sectors = bytes.len().div_ceil(SECTOR);
         bytes.resize(sectors * SECTOR, 0xFF);
         let erases = vec![0; sectors];
-        Self { bytes, trace: Vec::new(), erases, armed: None, powered: true, write_once: false, violation: None }
+        Self {
+            bytes,
+            trace: Vec::new(),
+            erases,
+            armed: None,
+            powered: true,
+            write_once: false,
+            violation: None,
+            torn: None,
+            digests: vec![None; sectors],
+        }
     }
 
     /// Makes the flash refuse to program a word twice between two erases, even if that only clears bits: the rule
@@ -205,7 +227,25 @@ impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
     pub fn power_on(&mut self) {
         self.powered = true;
         self.armed = None;
+        self.torn = None;
         self.trace.clear();
+    }
+
+    /// This flash as it were if the operation during which the power went had come so far instead; `None` unless it went
+    /// during one.
+    #[must_use]
+    pub fn torn_as(&self, form: Form) -> Option<Self> {
+        let torn = self.torn.as_ref()?;
+        let mut other = self.clone();
+        let places = torn.address..torn.address + torn.before.len();
+        other.forget(places.clone());
+        let part = &mut other.bytes[places];
+        part.copy_from_slice(&torn.before);
+        match &torn.new {
+            Some(new) => cut_program(part, new, WORD, torn.address, form),
+            None => cut_erase(part, WORD, torn.address, form),
+        }
+        Some(other)
     }
 
     /// Whether there is power.
@@ -232,10 +272,18 @@ impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
         &self.erases
     }
 
-    /// SHA-256 of what the flash holds.
-    #[must_use]
-    pub fn state(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
+    /// SHA-256 of what the flash holds: of the digests of its sectors.
+    pub fn state(&mut self) -> [u8; 32] {
+        let mut all = Sha256::new();
+        for (sector, digest) in self.bytes.chunks(SECTOR).zip(&mut self.digests) {
+            all.update(digest.get_or_insert_with(|| Sha256::digest(sector).into()));
+        }
+        all.finalize().into()
+    }
+
+    /// The sectors of these bytes are about to be changed.
+    fn forget(&mut self, bytes: core::ops::Range<usize>) {
+        self.digests[bytes.start / SECTOR..bytes.end.div_ceil(SECTOR)].fill(None);
     }
 
     /// What the flash holds.
@@ -246,6 +294,7 @@ impl<const WORD: usize, const SECTOR: usize> PowerCutFlash<WORD, SECTOR> {
 
     /// What the flash holds, to damage it: this is no operation, and follows no rule.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
+        self.digests.fill(None);
         &mut self.bytes
     }
 
@@ -357,9 +406,11 @@ impl<const WORD: usize, const SECTOR: usize> NorFlash for PowerCutFlash<WORD, SE
             let at = address as usize;
             let cut = self.begin(Operation::Erase { address });
             self.erases[at / SECTOR] += 1;
+            self.forget(at..at + SECTOR);
             let sector = &mut self.bytes[at..at + SECTOR];
             match cut {
                 Some(form) => {
+                    self.torn = Some(Torn { address: at, before: sector.to_vec(), new: None });
                     cut_erase(sector, WORD, at, form);
                     return Err(PowerCutError::PowerLost);
                 }
@@ -387,9 +438,11 @@ impl<const WORD: usize, const SECTOR: usize> NorFlash for PowerCutFlash<WORD, SE
             return Err(error);
         }
         let cut = self.begin(Operation::Program { address: offset, words: (bytes.len() / WORD) as u32 });
+        self.forget(at..at + bytes.len());
         let old = &mut self.bytes[at..at + bytes.len()];
         match cut {
             Some(form) => {
+                self.torn = Some(Torn { address: at, before: old.to_vec(), new: Some(bytes.to_vec()) });
                 cut_program(old, bytes, WORD, at, form);
                 Err(PowerCutError::PowerLost)
             }
