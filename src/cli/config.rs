@@ -32,9 +32,9 @@ The keys, in a file as with --set:
   least_battery_mv = 3500    below it no update is fetched or put in place
   survey = \"05-09\"           hours in UTC in which no update is put in place
 
-A file says all that the camera is set to: what is left out is as its board has it. --set and --unset change
-what stands. The camera refuses what its board cannot do and says so in its reports; when no report of it gets
-through after a change, it goes back by itself.";
+A file says all that the camera is set to: what is left out is as its board has it. --set and
+--unset change what stands. The camera refuses what its board cannot do and says so in its
+reports; when no report of it gets through after a change, it goes back by itself.";
 
 const ROLLBACK_EXAMPLES: &str = "Examples:
   wildcam config rollback --camera ridge-01       to the last version with other settings

@@ -19,8 +19,8 @@ const EXAMPLES: &str = "Examples:
   wildcam eject terraform -o terraform
   wildcam eject cloudformation -o cloudformation
 
-The files hold the same resources with import blocks, so that the other tool takes over what stands. Nothing is changed in
-any cloud. Secrets become variables; their values are not written.";
+The files hold the same resources with import blocks, so that the other tool takes over what
+stands. Nothing is changed in any cloud. Secrets become variables; their values are not written.";
 
 /// The arguments of `wildcam eject`.
 #[derive(clap::Args)]

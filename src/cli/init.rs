@@ -197,10 +197,12 @@ fn say(context: &Context, path: &Path, project: &Project, estimate: &ProjectEsti
     for assumption in &estimate.assumptions {
         ui.result(format_args!("  {assumption}"));
     }
-    ui.result(format_args!(
-        "Each month adds {:.0} GB to every cloud: at most ${:.2} more in every month after it.",
-        estimate.growth_gb, estimate.growth_high_usd
-    ));
+    let cost = if whole.usd[1] == 0.0 {
+        "what it costs is not counted".to_owned()
+    } else {
+        format!("at most ${:.2} more in every month after it", estimate.growth_high_usd)
+    };
+    ui.result(format_args!("Each month adds {:.0} GB to every cloud: {cost}.", estimate.growth_gb));
     ui.result("");
     ui.result("Next:");
     ui.result("  wildcam doctor          what is still missing on this machine");

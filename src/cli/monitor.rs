@@ -21,7 +21,8 @@ const EXAMPLES: &str = "Examples:
   wildcam monitor --port /dev/ttyUSB0 --expect \"link up\" --timeout 20s
   wildcam monitor --json
 
-With --expect it exits with 0 when every board said the text, and with 3 when the time was over before.";
+With --expect it exits with 0 when every board said the text, and with 3 when the time was over
+before.";
 
 /// The arguments of `wildcam monitor`.
 #[derive(clap::Args)]

@@ -27,9 +27,10 @@ const PUSH_EXAMPLES: &str = "Examples:
   wildcam ota push --camera ridge-01
   wildcam ota push --camera ridge-01 --camera ridge-02 --release 7 --board esp32c3
 
-The release must be published: the stores are read as a camera reads them, from the root that it was flashed with,
-and the release that is asked for must be the newest of its board. What the camera is set to stays. It fetches the
-release over as many wakes as it takes, and goes back by itself when the new one does not check in.";
+The release must be published: the stores are read as a camera reads them, from the root that it
+was flashed with, and the release that is asked for must be the newest of its board. What the
+camera is set to stays. It fetches the release over as many wakes as it takes, and goes back by
+itself when the new one does not check in.";
 
 const STATUS_EXAMPLES: &str = "Examples:
   wildcam ota status --camera ridge-01

@@ -25,9 +25,10 @@ const EXAMPLES: &str = "Examples:
   wildcam pack -o kit.wildcam --roster cameras.csv --board esp32c3
   wildcam pack -o kit.wildcam --cameras 5 --key file:kit.key
 
-The kit is one file. Enrolment tokens, passphrases of networks and names of cameras in it are encrypted under the key
-(12 characters or more); which firmware is in it can be read by anyone, and changed unnoticed by nobody without the key.
-Whoever has the kit and its key can enrol the cameras in it until the tokens expire, 30 days after packing.";
+The kit is one file. Enrolment tokens, passphrases of networks and names of cameras in it are
+encrypted under the key (12 characters or more); which firmware is in it can be read by anyone,
+and changed unnoticed by nobody without the key. Whoever has the kit and its key can enrol the
+cameras in it until the tokens expire, 30 days after packing.";
 
 /// The arguments of `wildcam pack`.
 #[derive(clap::Args)]

@@ -42,7 +42,8 @@ const EXAMPLES: &str = "Examples:
   wildcam flash --burn-efuses --allow-burn 24:0a:c4:00:00:01
   wildcam flash --register                       send the keys that wait for a network
 
-A flash that was interrupted or cut off is gone on with by the next one. A board that has an identity keeps it.";
+A flash that was interrupted or cut off is gone on with by the next one. A board that has an
+identity keeps it.";
 
 /// The arguments of `wildcam flash`.
 #[derive(clap::Args)]

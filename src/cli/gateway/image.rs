@@ -22,7 +22,8 @@ const EXAMPLES: &str = "Examples:
   wildcam gateway image --cloud aws --push
   wildcam gateway image --cloud site --push --repository registry.example:5000/reserve/gateway
 
-The registry's credentials are those of the cloud, or WILDCAM_REGISTRY_USERNAME and WILDCAM_REGISTRY_PASSWORD.";
+The registry's credentials are those of the cloud, or WILDCAM_REGISTRY_USERNAME and
+WILDCAM_REGISTRY_PASSWORD.";
 
 const USERNAME: &str = "WILDCAM_REGISTRY_USERNAME";
 const PASSWORD: &str = "WILDCAM_REGISTRY_PASSWORD";

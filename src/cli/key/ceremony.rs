@@ -108,7 +108,8 @@ pub(super) async fn finish(
     };
     let signatures: Vec<String> = begun.draft.signers().map(key_name).collect();
     if missing == 0 {
-        context.ui.result(format_args!("{}: complete, with {} signatures", file.display(), signatures.len()));
+        let plural = if signatures.len() == 1 { "" } else { "s" };
+        context.ui.result(format_args!("{}: complete, with {} signature{plural}", file.display(), signatures.len()));
     } else {
         context.ui.result(format_args!("{}: {missing} more signatures are needed", file.display()));
         context.ui.status(format_args!("next, where another key is: wildcam key sign {}", file.display()));

@@ -33,12 +33,14 @@ const INIT_EXAMPLES: &str = "Examples:
   wildcam key init --role release --public hsm.pub --external 'hsm-sign --slot 2'
   wildcam key init --role root                          a key for somebody else's ceremony
 
-With --role one key is made or taken up, and nothing else; without it, the keys that are still missing are made, and the
-first root with all of them, which cameras get when they are flashed. A program for --external reads what is to be signed
-from its standard input, and writes the signature to its standard output: 64 bytes, or their base64.
+With --role one key is made or taken up, and nothing else; without it, the keys that are still
+missing are made, and the first root with all of them, which cameras get when they are flashed. A
+program for --external reads what is to be signed from its standard input, and writes the
+signature to its standard output: 64 bytes, or their base64.
 
-Keep a copy of the folder of keys in another place, and carry the keys of the root away from machines that are online:
-without them nobody can ever replace a stolen key, and after the root's end no camera takes an update.";
+Keep a copy of the folder of keys in another place, and carry the keys of the root away from
+machines that are online: without them nobody can ever replace a stolen key, and after the root's
+end no camera takes an update.";
 
 const ROTATE_EXAMPLES: &str = "Examples:
   wildcam key rotate timestamp                        replace all keys of the role
@@ -46,12 +48,13 @@ const ROTATE_EXAMPLES: &str = "Examples:
   wildcam key rotate root --add 1 --threshold 2
   wildcam key rotate root --renew                     the same keys, a later end
 
-The next root is signed by the keys of the old one and by its own. Where one machine has too few of them, it is written as
-releases/root/N.cose.part; carry that to the next machine, and there: wildcam key sign PART.
+The next root is signed by the keys of the old one and by its own. Where one machine has too few
+of them, it is written as releases/root/N.cose.part; carry that to the next machine, and there:
+wildcam key sign PART.
 
-Stolen keys: remove all of them in one rotation. Only when as many of a role's keys go as could sign alone, do its numbers
-start anew, which a thief may have raised to their end. After a rotation of release, sign a new release; after one of
-timestamp, refresh it.";
+Stolen keys: remove all of them in one rotation. Only when as many of a role's keys go as could
+sign alone, do its numbers start anew, which a thief may have raised to their end. After a
+rotation of release, sign a new release; after one of timestamp, refresh it.";
 
 /// The arguments of `wildcam key`.
 #[derive(clap::Args)]

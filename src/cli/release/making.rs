@@ -36,8 +36,9 @@ pub(super) const SIGN_EXAMPLES: &str = "Examples:
   wildcam release sign --board esp32c3 target/firmware/wildcam-esp32c3-app.bin --from old-app.bin
   wildcam release sign --board esp32s3 --link wifi,ethernet --battery-mv 3600 --survey 16-5
 
-Without IMAGE it is the one that `wildcam build` made. Give with --from what cameras run now: they fetch the patch and not
-the image, where it is shorter. In the hours of --survey (UTC) no camera starts anew for an update.
+Without IMAGE it is the one that `wildcam build` made. Give with --from what cameras run now: they
+fetch the patch where it is shorter than the image. In the hours of --survey (UTC) no camera starts
+anew for an update.
 
 Nothing is published: wildcam release verify, then wildcam release publish.";
 
@@ -45,8 +46,8 @@ pub(super) const REFRESH_EXAMPLES: &str = "Examples:
   wildcam release refresh
   wildcam release refresh --passphrase file:/run/secrets/timestamp && wildcam release publish    in cron, once a day
 
-A camera takes no update whose timestamp has ended, so that nobody can hold it at an old release for long. Only the key of
-the role timestamp is needed.";
+A camera takes no update whose timestamp has ended, so that nobody can hold it at an old release
+for long. Only the key of the role timestamp is needed.";
 
 /// The arguments of `wildcam release sign`.
 #[derive(clap::Args)]
@@ -217,7 +218,7 @@ fn read_image(path: &Path, board: Board) -> Result<Vec<u8>, CommandError> {
 
 async fn prepare(folder: &Folder, recipe: Recipe, context: &Context) -> Result<Prepared, CommandError> {
     if !recipe.bases.is_empty() {
-        context.ui.status(format_args!("searching for patches from {} images", recipe.bases.len()));
+        context.ui.status(format_args!("searching for patches (old images: {})", recipe.bases.len()));
     }
     let folder = folder.clone();
     let work = tokio::task::spawn_blocking(move || recipe::prepare(&folder, &recipe));

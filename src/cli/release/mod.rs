@@ -22,8 +22,9 @@ const DIFF_EXAMPLES: &str = "Examples:
   wildcam release diff old.bin new.bin -o update.patch
   wildcam release diff old.bin new.bin -o update.patch --json
 
-Any two files will do; images of cameras, and code of RISC-V and Xtensa, are understood. The patch is bound to
-both files by their SHA-256. It needs no key, and no camera applies it until a signed release names it.";
+Any two files will do; images of cameras, and code of RISC-V and Xtensa, are understood. The patch
+is bound to both files by their SHA-256. It needs no key, and no camera applies it until a signed
+release names it.";
 
 const PATCH_EXAMPLES: &str = "Examples:
   wildcam release patch old.bin update.patch -o new.bin

@@ -18,9 +18,10 @@ use crate::{
 pub(super) const EXAMPLES: &str = "Examples:
   wildcam release publish
 
-The folder is checked as `wildcam release verify` does. Then payloads, manifests, roots and the timestamp go to the stores of
-all clouds, in this order, so that it can be interrupted and run again at any time. Nothing that is there is replaced but an
-older timestamp. A majority of the stores is enough; run it again when the others are back.";
+The folder is checked as `wildcam release verify` does. Then payloads, manifests, roots and the
+timestamp go to the stores of all clouds, in this order, so that it can be interrupted and run
+again at any time. Nothing that is there is replaced but an older timestamp. A majority of the
+stores is enough; run it again when the others are back.";
 
 /// The arguments of `wildcam release publish`.
 #[derive(clap::Args)]

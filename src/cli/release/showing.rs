@@ -24,9 +24,9 @@ pub(super) const VERIFY_EXAMPLES: &str = "Examples:
   wildcam release verify
   wildcam release verify /mnt/copy/releases --root trusted-root.cose
 
-Every document and every payload that the timestamp names is checked by the code that runs on cameras; a patch is applied
-where the folder holds the image that it starts from. Without --root the folder's first root is believed. Exit code 1 says
-that a camera would refuse something.";
+Every document and every payload that the timestamp names is checked by the code that runs on
+cameras; a patch is applied where the folder holds the image that it starts from. Without --root
+the folder's first root is believed. Exit code 1 says that a camera would refuse something.";
 
 /// The arguments of `wildcam release verify`.
 #[derive(clap::Args)]

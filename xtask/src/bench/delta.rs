@@ -55,7 +55,7 @@ pub(super) fn run(old: &Path, new: &Path, runs: usize) -> Result<(), Failure> {
     let share = |bytes: usize| bytes as f64 * 100.0 / target.len().max(1) as f64;
     let line = |name: &str, measured: &Measured| {
         say(&format!(
-            "{name:<28} {:>9} bytes {:>6.2}%   made in {:>7.3} s   applied in {:>7.3} s",
+            "{name:<36} {:>9} bytes {:>6.2}%   made in {:>7.3} s   applied in {:>7.3} s",
             measured.bytes,
             share(measured.bytes),
             measured.made_s,
