@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, middleware};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -13,6 +13,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod unread;
 
 /// Where connections come from: a TCP listener, or a simulated one.
 pub trait Listen: Send {
@@ -57,6 +59,7 @@ pub async fn serve<L: Listen>(
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(limits.connections));
+    let router = router.layer(middleware::map_request(unread::kept_reading));
     let acceptor = tls.map(TlsAcceptor::from);
     let connections = TaskTracker::new();
     loop {

@@ -21,18 +21,19 @@ const SYSTEMCTL: &str = r#"#!/bin/sh
 state=STATE
 echo "$@" >> "$state/calls"
 pid=$(cat "$state/pid" 2>/dev/null)
+end() { [ -z "$pid" ] || kill "$pid"; while [ -n "$pid" ] && [ -e "/proc/$pid/exe" ]; do sleep 0.02; done; }
 case "$1" in
   enable) cp -f "$3" "$state/unit" ;;
   daemon-reload) ;;
   restart)
-    [ -z "$pid" ] || kill "$pid"
+    end
     line=$(sed -n 's/^ExecStart=//p' "$state/unit" | sed "s#/var/lib/[a-z-]*#$state/data#")
     mkdir -p "$state/data"
     file=$(sed -n 's/^EnvironmentFile=//p' "$state/unit")
     (set -a; . "$file"; set +a; eval "exec setsid $line") </dev/null >"$state/log" 2>&1 &
     echo $! > "$state/pid" ;;
   is-active) [ -n "$pid" ] && [ -e "/proc/$pid/exe" ] && echo active || { echo inactive; exit 3; } ;;
-  stop) [ -z "$pid" ] || kill "$pid"; while [ -n "$pid" ] && [ -e "/proc/$pid/exe" ]; do sleep 0.02; done; rm -f "$state/pid" ;;
+  stop) end; rm -f "$state/pid" ;;
   clean) rm -rf "$state/data" ;;
   disable) rm -f "$state/unit" ;;
   *) exit 1 ;;
