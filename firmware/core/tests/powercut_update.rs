@@ -2,7 +2,8 @@
 //! at every operation of each recovery; the boot stage's operations are among them. After each, a whole image is started, the
 //! old one or the new one, and in the end the one that was meant.
 //!
-//! The complete version, with pairs of cuts in all lives and on images of up to 64 KiB, runs when `WILDCAM_SOAK=1`.
+//! The complete version, with pairs of cuts in all lives and on images of up to 64 KiB, runs when `WILDCAM_SOAK=1`; with
+//! `WILDCAM_LIFE` those lives alone whose names hold its words.
 #![allow(clippy::print_stdout, reason = "the number of states and the wear are results")]
 
 mod update_model;
@@ -27,7 +28,10 @@ const TWICE: [&str; 2] = ["a whole image", "a patch to an image that never check
 
 /// Cuts lives with images of so many bytes: in a soak all of them twice. The lives are independent, and run side by side.
 fn prove(bytes: usize, once: impl Fn(&str) -> bool + Sync, twice: &[&str]) -> usize {
-    let lives = lives::<4>(bytes);
+    let mut lives = lives::<4>(bytes);
+    if let Ok(words) = std::env::var("WILDCAM_LIFE") {
+        lives.retain(|life| life.name.contains(&words));
+    }
     let (next, states) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let work = || {
         while let Some(life) = lives.get(next.fetch_add(1, Ordering::Relaxed)) {
