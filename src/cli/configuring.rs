@@ -11,7 +11,8 @@ use super::{CommandError, CommandResult, Context, Kind, open::variable, signing}
 use crate::{
     cloud::{self, NamedStores},
     fleet::{
-        config::{self, Change, Error, Published, Standing},
+        Published,
+        config::{self, Change, Error, Standing},
         reports::{self, Heard},
     },
     project::{CameraSettings, Project},

@@ -12,7 +12,10 @@ use wildcam_core::wire::{CameraId, keys};
 
 pub use wildcam_core::cose::Action;
 
-use super::stores::{in_one_line, is_enrolled, is_majority, to_all};
+use super::{
+    Published,
+    stores::{in_one_line, is_enrolled, is_majority, to_all},
+};
 use crate::{
     cloud::NamedStores,
     journal::{
@@ -35,17 +38,6 @@ pub struct Order {
     pub action: Action,
     /// Unix seconds from which it shall no longer do it.
     pub expires_s: u64,
-}
-
-/// A command that cameras can find.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Its number; the camera's reports name the last one that it took on.
-    pub number: u64,
-    /// Stores that hold it.
-    pub copies: usize,
-    /// Stores that do not, each with the reason.
-    pub failed: Vec<(String, String)>,
 }
 
 /// Why a command was not given.

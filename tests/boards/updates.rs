@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::{Signal, kill_process};
 use wildcam::lab::{
     boards::at_another_time,
     proxy::{Change, Mode, ProxyClient, Shape},
@@ -159,7 +158,7 @@ fn an_update_over_a_link_that_is_slow_lossy_and_cut_costs_little_more_than_its_p
             .unwrap()
             .len();
     assert!(patch > 600 * 1024, "{patch}");
-    let links = Links::of(&lab);
+    let mut links = Links::of(&lab);
     links.set_all(Mode::Clear, slow());
     operator.until_said(&format!("update: begun release={release} "));
     let begun = Instant::now();
@@ -176,17 +175,16 @@ fn an_update_over_a_link_that_is_slow_lossy_and_cut_costs_little_more_than_its_p
         links.set_all(Mode::Clear, slow());
         cuts += 1;
         if cuts == 2 {
-            // The cloud that the board talks to.
+            // The cloud that the board talks to, and it stays down.
             let log = operator.log();
             let via = log.lines().rev().find_map(|line| line.split_once(" reported via=")).unwrap().1[..1].to_owned();
-            let parts =
-                lab.processes(|name| name == format!("gateway-{via}-r1-z1-1") || name == format!("store-{via}"));
-            assert_eq!(parts.len(), 2);
-            parts.iter().for_each(|pid| kill_process(*pid, Signal::STOP).unwrap());
-            killed = Some((via, parts));
+            links.forget(&via);
+            let kill = folder.wildcam(&["drill", "fault", "kill", "--cloud", &via, "--lease", "10m"]);
+            folder.run_within(PATIENCE, kill).expect_code(0);
+            killed = Some(via);
         }
     }
-    let (via, parts) = killed.expect("the update ended before its cloud could be killed");
+    let via = killed.expect("the update ended before its cloud could be killed");
     let log = operator.log();
     let (mut received, mut pieces) = (0, 0);
     for line in log.lines().filter(|line| line.contains("update: downloaded ")) {
@@ -204,7 +202,6 @@ fn an_update_over_a_link_that_is_slow_lossy_and_cut_costs_little_more_than_its_p
     lab.until("the new image checks in", || {
         operator.log().rfind("boot: slot=b state=Trying").is_some_and(|at| operator.log()[at..].contains("confirmed: "))
     });
-    parts.iter().for_each(|pid| kill_process(*pid, Signal::CONT).unwrap());
     lab.down();
 }
 
@@ -260,7 +257,7 @@ fn slow() -> Shape {
 
 /// The links from outside into every cloud.
 struct Links {
-    proxies: Vec<(ProxyClient, Vec<String>)>,
+    proxies: Vec<(&'static str, ProxyClient, Vec<String>)>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -272,14 +269,19 @@ impl Links {
             let port = u16::try_from(part["control_port"].as_u64().unwrap()).unwrap();
             let names = part["links"].as_array().unwrap().iter().map(|link| link["name"].as_str().unwrap().to_owned());
             let client = ProxyClient::new(SocketAddr::from(([127, 0, 0, 1], port)), part["token"].as_str().unwrap());
-            (client, names.filter(|name| name.starts_with("entry-")).collect())
+            (cloud, client, names.filter(|name| name.starts_with("entry-")).collect())
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self { proxies: proxies.into(), runtime }
     }
 
+    /// What is set later leaves a cloud alone that is gone, and its proxy with it.
+    fn forget(&mut self, cloud: &str) {
+        self.proxies.retain(|(name, ..)| *name != cloud);
+    }
+
     fn set_all(&self, mode: Mode, shape: Shape) {
-        for (client, names) in &self.proxies {
+        for (_, client, names) in &self.proxies {
             for name in names {
                 let change = Change { mode, shape, lease: None };
                 self.runtime.block_on(client.set(name, change)).unwrap();

@@ -31,7 +31,10 @@ use wildcam_core::{
 pub use history::{history, version};
 pub use settings::{Change, changes};
 
-use super::stores::{self, Failed, from_all, in_one_line, is_enrolled, is_majority, to_all};
+use super::{
+    Published,
+    stores::{self, Failed, from_all, in_one_line, is_enrolled, is_majority, to_all},
+};
 use crate::{
     clock::Random,
     cloud::NamedStores,
@@ -107,17 +110,6 @@ impl Standing {
     pub fn release(&self) -> Option<u64> {
         self.newest.as_ref().and_then(|newest| newest.release)
     }
-}
-
-/// A version that cameras can find.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// Its number.
-    pub number: u64,
-    /// Stores that hold it, as the newest and among all versions.
-    pub copies: usize,
-    /// Stores that do not, each with the reason.
-    pub failed: Vec<(String, String)>,
 }
 
 /// Why a version could not be read or published.

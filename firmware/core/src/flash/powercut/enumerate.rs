@@ -8,7 +8,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::{Cut, Form, PowerCutError, PowerCutFlash};
+use super::{Cut, Form, Operation, PowerCutError, PowerCutFlash};
 
 /// Why a run of a [`Scenario`] stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,16 +173,16 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
 
     let whole = attempt(&start, None, |flash, known| scenario.run(flash, known)).map_err(|what| failed(&[], what))?;
     report.operations = whole.flash.trace().len();
-    let mut one_form: Option<Run<WORD, SECTOR, S::Known>> = None;
-    for first in cuts(&whole.flash) {
+    let mut one_form = start.clone();
+    for (n, first) in cuts(&whole.flash) {
         report.first_cuts += 1;
         let mut cut = attempt(&start, Some(first), |flash, known| scenario.run(flash, known))
             .map_err(|what| failed(&[first], what))?;
-        if first.form == forms(&whole.flash, first.operation)[0] {
-            one_form = Some(cut.clone());
+        if n == 0 {
+            one_form.clone_from(&cut);
         }
         // What second cuts rely on is looked at here: how far the operation came makes no difference to what ran before.
-        if !one_form.as_ref().and_then(|one| one.torn_as(first.form)).is_some_and(|derived| derived.is(&cut)) {
+        if !one_form.torn_as(first.form).is_some_and(|derived| derived.is(&cut)) {
             return Err(failed(&[first], "what ran knows how far an operation came that it saw fail".into()));
         }
         if !begun.add(&mut cut) {
@@ -195,24 +195,22 @@ pub fn enumerate<const WORD: usize, const SECTOR: usize, S: Scenario<WORD, SECTO
         if depth == Depth::Single {
             continue;
         }
-        for operation in 0..recovered.flash.trace().len() {
-            let forms = forms(&recovered.flash, operation);
-            let second = Cut { operation, form: forms[0] };
-            let mut again = attempt(&cut, Some(second), |flash, known| scenario.recover(flash, known))
-                .map_err(|what| failed(&[first, second], what))?;
-            // Once for all forms: each changes one sector.
-            _ = again.flash.state();
-            for form in forms {
-                let second = Cut { operation, form };
-                report.second_cuts += 1;
-                let Some(mut again) = again.torn_as(form) else {
-                    return Err(failed(&[first, second], "the power went, and no operation was cut".into()));
-                };
-                if seen.add(&mut again) {
-                    report.recoveries += 1;
-                    attempt(&again, None, |flash, known| scenario.recover(flash, known))
-                        .map_err(|what| failed(&[first, second], what))?;
-                }
+        let mut one_form = cut.clone();
+        for (n, second) in cuts(&recovered.flash) {
+            report.second_cuts += 1;
+            let broken = |what| failed(&[first, second], what);
+            if n == 0 {
+                one_form =
+                    attempt(&cut, Some(second), |flash, known| scenario.recover(flash, known)).map_err(broken)?;
+                // Once for all forms: each changes one sector.
+                _ = one_form.flash.state();
+            }
+            let Some(mut again) = one_form.torn_as(second.form) else {
+                return Err(broken("the power went, and no operation was cut".into()));
+            };
+            if seen.add(&mut again) {
+                report.recoveries += 1;
+                attempt(&again, None, |flash, known| scenario.recover(flash, known)).map_err(broken)?;
             }
         }
     }
@@ -225,15 +223,12 @@ fn failed(cuts: &[Cut], what: String) -> Failure {
     Failure { cuts: cuts.to_vec(), what }
 }
 
-/// In which forms an operation can be cut that `flash` has seen since power was last put on.
-fn forms<const WORD: usize, const SECTOR: usize>(flash: &PowerCutFlash<WORD, SECTOR>, operation: usize) -> Vec<Form> {
-    flash.trace()[operation].forms()
-}
-
-/// Every cut of the operations that `flash` has seen since power was last put on.
-fn cuts<const WORD: usize, const SECTOR: usize>(flash: &PowerCutFlash<WORD, SECTOR>) -> Vec<Cut> {
-    let operations = 0..flash.trace().len();
-    let each = |operation| forms(flash, operation).into_iter().map(move |form| Cut { operation, form });
+/// Every cut of the operations that `flash` has seen since power was last put on, each with the number of its form.
+fn cuts<const WORD: usize, const SECTOR: usize>(flash: &PowerCutFlash<WORD, SECTOR>) -> Vec<(usize, Cut)> {
+    let operations = flash.trace().iter().enumerate();
+    let each = |(operation, what): (usize, &Operation)| {
+        what.forms().into_iter().enumerate().map(move |(n, form)| (n, Cut { operation, form }))
+    };
     operations.flat_map(each).collect()
 }
 
