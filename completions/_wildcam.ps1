@@ -436,7 +436,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;key;init' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'Make or take up one key of this role only: root, release or timestamp')
             [CompletionResult]::new('--public', '--public', [CompletionResultType]::ParameterName, 'The public half of a key that lies elsewhere (PEM)')
             [CompletionResult]::new('--external', '--external', [CompletionResultType]::ParameterName, 'The program with its arguments that signs for it')
@@ -463,7 +463,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;key;rotate' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'A key that loses its say; may be repeated [default, without other changes: all keys of the role]')
             [CompletionResult]::new('--add', '--add', [CompletionResultType]::ParameterName, 'How many keys to make [default: as many as go]')
             [CompletionResult]::new('--public', '--public', [CompletionResultType]::ParameterName, 'The public half of a key that lies elsewhere and gets a say (PEM); may be repeated')
@@ -487,7 +487,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;key;sign' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
@@ -504,7 +504,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;key;list' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'JSON lines on standard output')
@@ -542,7 +542,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;release;sign' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--board', '--board', [CompletionResultType]::ParameterName, 'The boards that it is for')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'The version, which has to be the one that the image states')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'An image that cameras run now; may be repeated, up to four times')
@@ -567,7 +567,7 @@ Register-ArgumentCompleter -Native -CommandName 'wildcam' -ScriptBlock {
         'wildcam;release;refresh' {
             [CompletionResult]::new('--folder', '--folder', [CompletionResultType]::ParameterName, 'The folder of releases [default: releases, in the project''s folder]')
             [CompletionResult]::new('--keys', '--keys', [CompletionResultType]::ParameterName, 'The folder of keys [default: keys, in the project''s folder]')
-            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked')
+            [CompletionResult]::new('--passphrase', '--passphrase', [CompletionResultType]::ParameterName, 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first')
             [CompletionResult]::new('--timestamp-expires', '--timestamp-expires', [CompletionResultType]::ParameterName, 'How long the timestamp is valid')
             [CompletionResult]::new('--project', '--project', [CompletionResultType]::ParameterName, 'The folder that holds wildcam.toml')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'The environment of wildcam.toml to use')

@@ -412,7 +412,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;key;init'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --role 'Make or take up one key of this role only: root, release or timestamp'
             cand --public 'The public half of a key that lies elsewhere (PEM)'
             cand --external 'The program with its arguments that signs for it'
@@ -438,7 +438,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;key;rotate'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --remove 'A key that loses its say; may be repeated [default, without other changes: all keys of the role]'
             cand --add 'How many keys to make [default: as many as go]'
             cand --public 'The public half of a key that lies elsewhere and gets a say (PEM); may be repeated'
@@ -461,7 +461,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;key;sign'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -477,7 +477,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;key;list'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'
             cand --json 'JSON lines on standard output'
@@ -513,7 +513,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;release;sign'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --board 'The boards that it is for'
             cand --version 'The version, which has to be the one that the image states'
             cand --from 'An image that cameras run now; may be repeated, up to four times'
@@ -537,7 +537,7 @@ set edit:completion:arg-completer[wildcam] = {|@words|
         &'wildcam;release;refresh'= {
             cand --folder 'The folder of releases [default: releases, in the project''s folder]'
             cand --keys 'The folder of keys [default: keys, in the project''s folder]'
-            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked'
+            cand --passphrase 'Where the keys'' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first'
             cand --timestamp-expires 'How long the timestamp is valid'
             cand --project 'The folder that holds wildcam.toml'
             cand --env 'The environment of wildcam.toml to use'

@@ -315,7 +315,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and not __fish_seen_subcommand_from init rotate sign list" -f -a "list" -d 'Show which keys have a say, and where their private halves lie'
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l role -d 'Make or take up one key of this role only: root, release or timestamp' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l public -d 'The public half of a key that lies elsewhere (PEM)' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -l external -d 'The program with its arguments that signs for it' -r
@@ -336,7 +336,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_sub
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l remove -d 'A key that loses its say; may be repeated [default, without other changes: all keys of the role]' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l add -d 'How many keys to make [default: as many as go]' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -l public -d 'The public half of a key that lies elsewhere and gets a say (PEM); may be repeated' -r -F
@@ -354,7 +354,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_sub
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -l json -d 'JSON lines on standard output'
@@ -365,7 +365,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_sub
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l env -d 'The environment of wildcam.toml to use' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand key; and __fish_seen_subcommand_from list" -l json -d 'JSON lines on standard output'
@@ -391,7 +391,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and not __fish_seen_subcommand_from sign refresh verify show publish diff patch" -f -a "patch" -d 'Make the new file of the old one and a patch'
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l board -d 'The boards that it is for' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l version -d 'The version, which has to be the one that the image states' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -l from -d 'An image that cameras run now; may be repeated, up to four times' -r -F
@@ -410,7 +410,7 @@ complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from sign" -s h -l help -d 'Print help'
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l folder -d 'The folder of releases [default: releases, in the project\'s folder]' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l keys -d 'The folder of keys [default: keys, in the project\'s folder]' -r -F
-complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked' -r
+complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l passphrase -d 'Where the keys\' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have different ones: each is tried, and a key that is made gets the first' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l timestamp-expires -d 'How long the timestamp is valid' -r
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l project -d 'The folder that holds wildcam.toml' -r -F
 complete -c wildcam -n "__fish_wildcam_using_subcommand release; and __fish_seen_subcommand_from refresh" -l env -d 'The environment of wildcam.toml to use' -r

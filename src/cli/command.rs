@@ -94,6 +94,7 @@ pub(super) async fn run(arguments: &Arguments, context: &Context) -> CommandResu
         let step = match &error {
             Error::UnknownCamera(_) => "check its name; a camera enrols when it first reaches a gateway",
             Error::Sign(_) => "wildcam doctor",
+            Error::Overtaken { .. } => "give it again, if it shall be done all the same",
             Error::Number(_) | Error::Stores { .. } => "wildcam doctor --cloud, then give the command again",
         };
         CommandError::new(Kind::Failed, format!("{} was not asked for this", order.camera))

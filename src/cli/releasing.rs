@@ -33,9 +33,10 @@ pub(super) struct Places {
     /// The folder of keys [default: keys, in the project's folder]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
-    /// Where the keys' passphrase is found: env:NAME or file:PATH; without it you are asked
+    /// Where the keys' passphrase is found: env:NAME or file:PATH; without it you are asked. More than once where keys have
+    /// different ones: each is tried, and a key that is made gets the first
     #[arg(long, value_name = "REFERENCE")]
-    passphrase: Option<SecretRef>,
+    passphrase: Vec<SecretRef>,
 }
 
 impl Places {
@@ -49,7 +50,7 @@ impl Places {
     }
 
     pub(super) fn passphrases<'c>(&self, context: &'c Context) -> Passphrases<'c> {
-        Passphrases { reference: self.passphrase.clone(), known: Vec::new(), context }
+        Passphrases { references: self.passphrase.clone(), known: Vec::new(), context }
     }
 }
 
@@ -94,7 +95,8 @@ pub(super) fn day(unix_s: u64) -> String {
 
 /// The passphrases of keys.
 pub(super) struct Passphrases<'c> {
-    reference: Option<SecretRef>,
+    references: Vec<SecretRef>,
+    /// Those of the first references, or those that were typed.
     known: Vec<Secret>,
     context: &'c Context,
 }
@@ -102,11 +104,11 @@ pub(super) struct Passphrases<'c> {
 impl Passphrases<'_> {
     /// The passphrase for keys that are made: asked for twice.
     pub(super) fn new_one(&mut self) -> Result<Secret, CommandError> {
+        if !self.references.is_empty() {
+            return self.known.first().cloned().map_or_else(|| self.referred(), Ok);
+        }
         if let Some(known) = self.known.last() {
             return Ok(known.clone());
-        }
-        if self.reference.is_some() {
-            return self.referred();
         }
         let instead = "give it as --passphrase env:NAME or file:PATH";
         let ui = &self.context.ui;
@@ -118,8 +120,9 @@ impl Passphrases<'_> {
         self.new_one()
     }
 
+    /// The next one of the references.
     fn referred(&mut self) -> Result<Secret, CommandError> {
-        let Some(reference) = &self.reference else {
+        let Some(reference) = self.references.get(self.known.len()) else {
             return Err(CommandError::new(Kind::Usage, "no passphrase was given"));
         };
         let folder = self.context.project_folder();
@@ -144,7 +147,7 @@ impl Passphrases<'_> {
             let signed = tokio::select! {
                 signed = draft.sign(&*signer) => signed,
                 () = self.context.interrupt.cancelled() => {
-                    return Err(CommandError::new(Kind::Interrupted, "interrupted; nothing was signed"));
+                    return Err(CommandError::new(Kind::Interrupted, "interrupted before everything was signed"));
                 }
             };
             signed.map_err(|error| chain_error(&error))?;
@@ -153,15 +156,16 @@ impl Passphrases<'_> {
     }
 
     fn signer(&mut self, vault: &Vault, key: &Key) -> Result<Box<dyn release::Signer>, CommandError> {
-        let hidden: Vec<String> = match &self.reference {
-            Some(SecretRef::Env(name)) => vec![name.clone()],
-            _ => Vec::new(),
+        let variable = |reference: &SecretRef| match reference {
+            SecretRef::Env(name) => Some(name.clone()),
+            _ => None,
         };
+        let hidden: Vec<String> = self.references.iter().filter_map(variable).collect();
         let (mut tried, mut asked, mut failure) = (0, 0, None);
         let mut next = |key: &Key| {
-            if self.known.is_empty() && self.reference.is_some() {
+            if tried == self.known.len() && tried < self.references.len() {
                 failure = self.referred().err();
-            } else if tried == self.known.len() && self.reference.is_none() && asked < TRIES {
+            } else if tried == self.known.len() && self.references.is_empty() && asked < TRIES {
                 asked += 1;
                 let question = format!("The passphrase of the key {} of the role {}", key_name(key.id), key.role);
                 match self.context.ui.ask_hidden(&question, "give it as --passphrase env:NAME or file:PATH") {
@@ -232,7 +236,9 @@ fn after(judgement: trust::Error) -> &'static str {
 pub(super) fn key_error(error: &release::Error) -> CommandError {
     use release::Error;
     let step = match error {
-        Error::Age { source: AgeError::Passphrase, .. } => "give the passphrase with which the key was made",
+        Error::Age { source: AgeError::Passphrase, .. } => {
+            "give the passphrase with which the key was made; --passphrase may be repeated where keys have different ones"
+        }
         Error::Age { .. } | Error::List { .. } | Error::NotPublic { .. } => {
             "restore the folder of keys from its backup"
         }

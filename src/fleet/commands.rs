@@ -7,14 +7,18 @@
 
 use std::sync::Arc;
 
-use object_store::{ObjectStoreExt, PutPayload, path::Path};
-use wildcam_core::wire::{CameraId, keys};
+use bytes::Bytes;
+use object_store::path::Path;
+use wildcam_core::{
+    cose::kind,
+    wire::{CameraId, keys},
+};
 
 pub use wildcam_core::cose::Action;
 
 use super::{
     Published,
-    stores::{in_one_line, is_enrolled, is_majority, to_all},
+    stores::{from_all, in_one_line, is_enrolled, is_majority, make_newest},
 };
 use crate::{
     cloud::NamedStores,
@@ -52,6 +56,14 @@ pub enum Error {
     /// It could not be signed.
     #[error("the command could not be signed")]
     Sign(#[source] release::Error),
+    /// Somebody gave this camera a later one meanwhile.
+    #[error("command {by} was given to it meanwhile, and replaces this one, number {number}")]
+    Overtaken {
+        /// Its number.
+        number: u64,
+        /// That of the later one.
+        by: u64,
+    },
     /// Too few stores hold it; the camera may find it or not.
     #[error("the command is in {copies} of {of} stores, and a majority is needed: {why}")]
     Stores {
@@ -81,13 +93,17 @@ pub async fn publish(
     let numbers = Register::new(NUMBERS, stores.clone(), "command", random, Timeouts::default());
     let number = sequence::next(&numbers.map_err(Error::Number)?).await.map_err(Error::Number)?;
     let document = documents::seal_command(signer, number, now_s, order.expires_s, &order.camera, order.action).await;
-    let document = PutPayload::from(document.map_err(Error::Sign)?);
+    let document = Bytes::from(document.map_err(Error::Sign)?);
     let path = Path::from(keys::camera_command(&order.camera).as_str());
-    let failed = to_all(stores, |store| {
+    let key = signer.public_key();
+    let (stand, failed) = from_all(stores, |store| {
         let (store, path, document) = (Arc::clone(store), path.clone(), document.clone());
-        async move { store.put(&path, document).await.map(drop).map_err(|error| error.to_string()) }
-    });
-    let failed = failed.await;
+        async move { make_newest(&store, &path, (&key, kind::COMMAND), number, document).await }
+    })
+    .await;
+    if let Some(by) = stand.into_iter().flatten().max().filter(|by| *by > number) {
+        return Err(Error::Overtaken { number, by });
+    }
     let copies = stores.len() - failed.len();
     if !is_majority(copies, stores) {
         return Err(Error::Stores { copies, of: stores.len(), why: in_one_line(&failed) });
@@ -98,6 +114,8 @@ pub async fn publish(
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use object_store::ObjectStoreExt;
 
     use super::*;
     use crate::{
@@ -144,6 +162,17 @@ mod tests {
         assert_eq!(read, (second.number, CameraId::new("ridge-01").unwrap(), Action::Restart));
         assert!(documents::open_command(&bytes, &signer.public_key(), NOW + 60).is_err());
 
+        // A later one arrives while this one is on its way.
+        handles[0].set_down(false);
+        let (later, camera) = (other.number + 9, CameraId::new("ridge-02").unwrap());
+        let sealed = documents::seal_command(&signer, later, NOW, NOW + 60, &camera, Action::Restart).await.unwrap();
+        let path = Path::from("fleet/cameras/ridge-02/command.cose");
+        stores[2].1.put(&path, sealed.clone().into()).await.unwrap();
+        let late = give(order("ridge-02", Action::Picture)).await.unwrap_err();
+        assert!(matches!(late, Error::Overtaken { by, .. } if by == later), "{late:?}");
+        assert_eq!(stores[2].1.get(&path).await.unwrap().bytes().await.unwrap(), sealed);
+
+        handles[0].set_down(true);
         handles[1].set_down(true);
         let alone = give(order("ridge-02", Action::Report)).await.unwrap_err();
         assert!(matches!(alone, Error::Number(journal::Error::NoMajority { .. })), "{alone:?}");

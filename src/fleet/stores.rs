@@ -3,14 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use ed25519_dalek::VerifyingKey;
 use futures_util::{StreamExt, future::join_all};
-use object_store::{Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path};
-use wildcam_core::wire::{CameraId, keys};
+use object_store::{
+    Error, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
+    path::Path,
+};
+use wildcam_core::{
+    cose::{self, MAX_DOCUMENT},
+    wire::{CameraId, keys},
+};
 
 use crate::cloud::NamedStores;
 
 /// How long one store may take for a document of a few hundred bytes.
 pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often a store is written to again when others write to the same object.
+const RACES: usize = 8;
 
 /// Stores by name, each with the reason why it failed.
 pub(super) type Failed = Vec<(String, String)>;
@@ -86,4 +96,40 @@ pub(super) async fn read(
         content.extend_from_slice(&chunk);
     }
     Ok(Some((meta, Some(content.into()))))
+}
+
+/// Writes a document of this kind, signed with this key, into a store unless one with a higher number stands there. Returns
+/// the number that stands.
+pub(super) async fn make_newest(
+    store: &Arc<dyn ObjectStore>,
+    path: &Path,
+    (key, kind): (&VerifyingKey, &str),
+    number: u64,
+    document: Bytes,
+) -> Result<u64, String> {
+    for _ in 0..RACES {
+        let mode = match read(store, path, MAX_DOCUMENT as u64).await? {
+            None => PutMode::Create,
+            Some((meta, bytes)) => {
+                let signed = bytes.as_deref().and_then(|bytes| cose::verify(bytes, key).ok());
+                match signed.filter(|there| there.kind == kind) {
+                    Some(there) if there.seq >= number => return Ok(there.seq),
+                    _ => PutMode::Update(UpdateVersion { e_tag: meta.e_tag, version: meta.version }),
+                }
+            }
+        };
+        let options = PutOptions { mode, ..PutOptions::default() };
+        match store.put_opts(path, PutPayload::from(document.clone()), options).await {
+            Ok(_) => return Ok(number),
+            // An update of an object that is gone is "not found" with some stores.
+            Err(
+                Error::Precondition { .. }
+                | Error::NotModified { .. }
+                | Error::AlreadyExists { .. }
+                | Error::NotFound { .. },
+            ) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err("others change the object all the time".to_owned())
 }

@@ -11,6 +11,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::Semaphore,
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -42,11 +43,14 @@ pub struct Limits {
     pub connections: usize,
     /// For the TLS handshake, and for the head of each request.
     pub head_timeout: Duration,
+    /// For a client that reads nothing of what it asked for. On a link of 1 KB/s the system takes half a minute to find room
+    /// for more.
+    pub unread_timeout: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1024, head_timeout: Duration::from_secs(10) }
+        Self { connections: 1024, head_timeout: Duration::from_secs(10), unread_timeout: Duration::from_secs(120) }
     }
 }
 
@@ -99,11 +103,13 @@ async fn converse<S>(stream: S, router: Router, limits: Limits, stop: Cancellati
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(limits.unread_timeout));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_timeout)
         .max_headers(64)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Box::pin(stream)), TowerToHyperService::new(router));
     tokio::pin!(connection);
     tokio::select! {
         result = connection.as_mut() => {
@@ -115,5 +121,34 @@ where
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_client_that_reads_no_answer_loses_its_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/", get(|| async { vec![7_u8; 64 << 20] })).route("/small", get(|| async {}));
+        let limits = Limits { connections: 1, unread_timeout: Duration::from_millis(100), ..Limits::default() };
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(listener, None, router, limits, stop.clone()));
+        let mut deaf = TcpStream::connect(address).await.unwrap();
+        deaf.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other.write_all(b"GET /small HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        tokio::time::timeout(Duration::from_secs(60), other.read_exact(&mut answer)).await.unwrap().unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200");
+        stop.cancel();
     }
 }

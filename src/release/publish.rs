@@ -3,7 +3,7 @@
 //! out of those that follow, and is served by the next run. Nothing is written that a camera would refuse, and nothing is
 //! replaced but an older timestamp.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt as _, future::join_all};
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion, path::Path};
@@ -54,6 +54,16 @@ pub enum PublishError {
         /// What such a camera says.
         source: ChainError,
     },
+    /// Cameras of these boards have a release, and would find none any more.
+    #[error("the store of {store} shows release {number} for {class}, and what is here names none")]
+    Fewer {
+        /// The store.
+        store: String,
+        /// The class of boards.
+        class: String,
+        /// The release.
+        number: u64,
+    },
     /// Too few stores took an object, or answered.
     #[error("{what}: {done} of {of} stores, and a majority is needed: {why}")]
     Stores {
@@ -96,6 +106,8 @@ struct Target<'a> {
     store: &'a Arc<dyn ObjectStore>,
     failed: Option<String>,
     written: usize,
+    /// The timestamp that was there before anything was written.
+    shown: Option<(Vec<u8>, UpdateVersion)>,
 }
 
 /// Whether an object is there.
@@ -124,7 +136,7 @@ pub async fn publish(
     let roots = folder.roots()?;
     let timestamp = folder.get(keys::release_timestamp().as_str(), MAX_DOCUMENT)?;
     let mut targets: Vec<Target<'_>> =
-        stores.iter().map(|(name, store)| Target { name, store, failed: None, written: 0 }).collect();
+        stores.iter().map(|(name, store)| Target { name, store, failed: None, written: 0, shown: None }).collect();
     let manifests = manifests(folder, &verified)?;
     survey(&mut targets, folder, &roots, &verified, &timestamp, now_s).await?;
 
@@ -172,10 +184,12 @@ async fn survey(
     for target in targets.iter_mut() {
         let looked = async {
             let next = target.read(&next_root).await?;
-            let shown = target.read(&keys::release_timestamp()).await?;
-            Ok::<_, String>((next, shown))
+            target.shown = target.fetch(&Path::from(keys::release_timestamp().as_str()), MAX_DOCUMENT).await?;
+            let shown = target.shown.as_ref().map(|(bytes, _)| bytes.clone()).filter(|shown| shown != timestamp);
+            let named = target.named(shown.as_deref().unwrap_or_default()).await?;
+            Ok::<_, String>((next, shown, named))
         };
-        let (next, shown) = match looked.await {
+        let (next, shown, named) = match looked.await {
             Ok(seen) => seen,
             Err(why) => {
                 target.failed = Some(why);
@@ -191,11 +205,22 @@ async fn survey(
             let (root, here) = (roots.len() as u64 + 1, roots.len() as u64);
             return Err(PublishError::Behind { store: target.name.to_owned(), root, here });
         }
-        let Some(shown) = shown.filter(|shown| shown != timestamp) else { continue };
+        let Some(shown) = shown else { continue };
+        for before in &named {
+            if verified.releases.iter().all(|release| release.class != before.class)
+                && before.is_had(roots, &shown, now_s)
+            {
+                let (store, class) = (target.name.to_owned(), before.class.clone());
+                return Err(PublishError::Fewer { store, class, number: before.number });
+            }
+        }
         for release in &verified.releases {
             let older = |source| PublishError::Older { store: target.name.to_owned(), source };
-            let before = target.manifest_named(&shown, &release.class).await;
-            let before = before.or(folder.manifest(&release.class, number_named(&shown, &release.class))?);
+            let before = named.iter().find(|before| before.class == release.class);
+            let before = match before {
+                Some(Before { manifest: None, number, .. }) => folder.manifest(&release.class, *number)?,
+                before => before.and_then(|before| before.manifest.clone()),
+            };
             let shown = Shown { timestamp: &shown, manifest: before.as_deref() };
             let mut camera = chain::camera(roots, &release.class, Some(shown))?;
             let told = chain::take_timestamp(&mut camera, timestamp, now_s).map_err(older)?;
@@ -209,12 +234,23 @@ async fn survey(
     majority(targets, "what the stores show now")
 }
 
-/// The number of the release of a class that a timestamp names; 0 when it names none.
-fn number_named(timestamp: &[u8], class: &str) -> u64 {
-    let newest = Signed::parse(timestamp).and_then(|signed| {
-        Newest::from_document(signed.document(), class).map(|newest| newest.map_or(0, |newest| newest.sequence))
-    });
-    newest.unwrap_or(0)
+/// What a store shows for one class of boards.
+struct Before {
+    class: String,
+    number: u64,
+    /// `None` when it is not there.
+    manifest: Option<Vec<u8>>,
+}
+
+impl Before {
+    /// Whether a camera that follows these roots would take it on.
+    fn is_had(&self, roots: &[Vec<u8>], timestamp: &[u8], now_s: u64) -> bool {
+        let Ok(mut camera) = chain::camera(roots, &self.class, None) else { return false };
+        // An expired timestamp is renewed; a release that has expired is not.
+        let Ok(told) = camera.timestamp(timestamp, None) else { return false };
+        let told = wildcam_core::trust::Timestamp { expires_s: u64::MAX, ..told };
+        self.manifest.as_ref().is_some_and(|manifest| camera.release(manifest, &told, Some(now_s)).is_ok())
+    }
 }
 
 /// Writes an object that never changes to every store.
@@ -266,24 +302,29 @@ impl Target<'_> {
         })
     }
 
-    /// Puts the timestamp in place of the one that was there, unless that changed meanwhile.
+    /// Puts the timestamp in place of the one that was there before anything was written, and of no other.
     async fn date(&mut self, timestamp: &[u8]) {
         if self.failed.is_some() {
             return;
         }
         let path = Path::from(keys::release_timestamp().as_str());
         let put = async {
-            let mode = match self.fetch(&path, MAX_DOCUMENT).await? {
+            let mode = match &self.shown {
                 Some((there, _)) if there == timestamp => return Ok(false),
-                Some((there, _)) if number_of(&there) > number_of(timestamp) && is_signed_like(&there, timestamp) => {
-                    return Err("a newer timestamp came meanwhile".to_owned());
-                }
-                Some((_, version)) => PutMode::Update(version),
+                Some((_, version)) => PutMode::Update(version.clone()),
                 None => PutMode::Create,
             };
             let options = PutOptions { mode, ..PutOptions::default() };
             let written = limited(self.store.put_opts(&path, PutPayload::from(timestamp.to_vec()), options)).await?;
-            written.map(|_| true).map_err(|error| error.to_string())
+            let Err(error) = written else { return Ok(true) };
+            // An answer that was lost may have been followed by a second try of the same.
+            match self.fetch(&path, MAX_DOCUMENT).await? {
+                Some((there, _)) if there == timestamp => Ok(true),
+                there if there.as_ref().map(|(bytes, _)| bytes) != self.shown.as_ref().map(|(bytes, _)| bytes) => {
+                    Err("somebody else published meanwhile".to_owned())
+                }
+                _ => Err(error.to_string()),
+            }
         };
         match put.await {
             Ok(written) => self.written += usize::from(written),
@@ -297,9 +338,22 @@ impl Target<'_> {
         Ok(found.map(|(bytes, _)| bytes).filter(|bytes| bytes.len() <= MAX_DOCUMENT))
     }
 
-    async fn manifest_named(&self, timestamp: &[u8], class: &str) -> Option<Vec<u8>> {
-        let key = keys::release_manifest(class, number_named(timestamp, class))?;
-        self.read(&key).await.ok().flatten()
+    /// The manifests that a timestamp names; of one that cannot be read, none.
+    async fn named(&self, timestamp: &[u8]) -> Result<Vec<Before>, String> {
+        let mut named = Vec::new();
+        let each = |newest: Newest<'_>| named.push((newest.class.to_owned(), newest.sequence));
+        if Signed::parse(timestamp).and_then(|signed| Newest::each(signed.document(), each)).is_err() {
+            return Ok(Vec::new());
+        }
+        let mut before = Vec::new();
+        for (class, number) in named {
+            let manifest = match keys::release_manifest(&class, number) {
+                Some(key) => self.read(&key).await?,
+                None => None,
+            };
+            before.push(Before { class, number, manifest });
+        }
+        Ok(before)
     }
 
     /// An object of `most` bytes, or as much of a longer one as shows that it is longer.
@@ -329,17 +383,4 @@ impl Target<'_> {
 async fn limited<T>(work: impl Future<Output = T>) -> Result<T, String> {
     let late = |_| format!("no answer within {} s", STORE_TIMEOUT.as_secs());
     tokio::time::timeout(STORE_TIMEOUT, work).await.map_err(late)
-}
-
-fn number_of(document: &[u8]) -> u64 {
-    Signed::parse(document).map_or(0, |signed| signed.document().seq)
-}
-
-/// Whether one of the keys that signed ours signed the other one: a thief's of a replaced key does not count.
-fn is_signed_like(other: &[u8], ours: &[u8]) -> bool {
-    let signers = |document| -> BTreeSet<[u8; 8]> {
-        Signed::parse(document)
-            .map_or_else(|_| BTreeSet::new(), |signed| signed.signatures().map(|(id, _)| id.0).collect())
-    };
-    !signers(other).is_disjoint(&signers(ours))
 }

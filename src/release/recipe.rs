@@ -209,16 +209,20 @@ pub struct Dated {
     pub names: Vec<(String, u64)>,
     /// Releases that are newer and that the root's keys did not sign, or did not sign enough.
     pub unsigned: Vec<(String, u64)>,
+    /// The newest releases of classes that are not named, because no camera takes them any more.
+    pub expired: Vec<(String, u64)>,
 }
 
-/// Makes the timestamp that names the newest release of each class that the root's keys have signed. Its number is the time
+/// Makes the timestamp that names the newest release of each class that the root's keys have signed. A class whose newest
+/// release has expired is not named: it would keep those of all other boards from being published. Its number is the time
 /// in seconds, at least one more than the last one's, so that machines which sign it in turns go on from one another.
 ///
 /// # Errors
 /// [`ChainError::Asked`] when there is no release to name; [`ChainError`].
 pub fn timestamp(folder: &Folder, root: &Root, issued_s: u64, expires_s: u64) -> Result<Dated, ChainError> {
     let release = roles::keys_of(root, Role::Release);
-    let (mut names, mut unsigned, mut found) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut names, mut found) = (Vec::new(), Vec::new());
+    let (mut unsigned, mut expired) = (Vec::new(), Vec::new());
     for class in folder.classes()? {
         for number in folder.numbers(&class)?.into_iter().rev() {
             let document = folder.manifest(&class, number)?.unwrap_or_default();
@@ -227,6 +231,10 @@ pub fn timestamp(folder: &Folder, root: &Root, issued_s: u64, expires_s: u64) ->
                 unsigned.push((class.clone(), number));
                 continue;
             };
+            if signed.document().expires_s <= issued_s {
+                expired.push((class, number));
+                break;
+            }
             let bytes = u16::try_from(signed.content().len()).unwrap_or(u16::MAX);
             found.push((class.clone(), signed.document().seq, signed.digest(), bytes));
             names.push((class, number));
@@ -234,7 +242,8 @@ pub fn timestamp(folder: &Folder, root: &Root, issued_s: u64, expires_s: u64) ->
         }
     }
     if found.is_empty() {
-        let why = "there is no release that the keys of the newest root have signed".to_owned();
+        let why =
+            "there is no release that the keys of the newest root have signed and that has not expired".to_owned();
         return Err(ChainError::Asked(why));
     }
     let list: Vec<Newest<'_>> = found
@@ -247,5 +256,5 @@ pub fn timestamp(folder: &Folder, root: &Root, issued_s: u64, expires_s: u64) ->
     let last = folder.timestamp()?.and_then(|last| Signed::parse(&last).ok().map(|signed| signed.document().seq));
     let seq = issued_s.max(last.unwrap_or(0).saturating_add(1));
     let draft = Draft::new(&Document { kind: kind::TIMESTAMP, seq, issued_s, expires_s, body: &body[..length] })?;
-    Ok(Dated { draft, names, unsigned })
+    Ok(Dated { draft, names, unsigned, expired })
 }

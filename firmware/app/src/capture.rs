@@ -84,10 +84,14 @@ pub(crate) async fn run(
     }
 }
 
-/// How long it is from one picture to the next; a day where none is wanted, after which nothing is taken.
+/// How long it is from one picture to the next. Where none is wanted, nothing is taken then and the battery is measured: a
+/// camera that sleeps does so at each waking.
 fn far(state: &State) -> u64 {
-    match state.plan.get().picture_every_ms {
-        0 => 24 * 3_600_000,
+    const HOUR_MS: u64 = 3_600_000;
+    let plan = state.plan.get();
+    match plan.picture_every_ms {
+        0 if plan.deep_sleep => 24 * HOUR_MS,
+        0 => HOUR_MS,
         every_ms => every_ms,
     }
 }

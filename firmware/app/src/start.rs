@@ -139,6 +139,7 @@ fn begin(spawner: Spawner, parts: Parts<Chosen>) -> Result<Begun, &'static str> 
         battery_mv: Cell::new(None),
         solar_mv: Cell::new(None),
         checked_in: Cell::new(false),
+        confirmed: Cell::new(boot.is_none_or(|entry| entry.state != wildcam_core::boot::State::Trying)),
         passed_over: RefCell::new(heapless::Vec::new()),
         queued: Signal::new(),
         replanned: Signal::new(),

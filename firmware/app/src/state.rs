@@ -76,6 +76,8 @@ pub(crate) struct State {
     pub(crate) solar_mv: Cell<Option<u16>>,
     /// Whether a gateway took a report since the start.
     pub(crate) checked_in: Cell<bool>,
+    /// Whether the boot journal knows that this image works.
+    pub(crate) confirmed: Cell<bool>,
     /// What one gateway will never take, while no other could be asked: it waits, and the others go before it.
     pub(crate) passed_over: RefCell<heapless::Vec<ItemId, MAX_EXCEPT>>,
     /// Something was put into the queue.

@@ -284,7 +284,8 @@ async fn round(state: &State, link: &mut Link, due: &mut Due, trial_ms: &mut u64
         due.tend = next.is_err();
         match next? {
             Next::Rest => return Ok(()),
-            Next::More => due.tend = true,
+            // A camera that sleeps does the rest in its next wakes: what its battery has was measured at the start of this one.
+            Next::More => due.tend = !state.plan.get().deep_sleep,
             Next::Changed => {
                 fleet::obey(state, follower);
                 // What shows that they work is a report that is sent with them, over a connection that is made with them.
@@ -360,15 +361,16 @@ fn cause(state: &State) -> &'static str {
 
 /// A gateway took a report: the image works.
 fn check_in(state: &State) {
-    if state.checked_in.replace(true) {
-        return;
-    }
-    // One that was confirmed before has nothing to say.
-    if state.boot.is_none_or(|entry| entry.state != boot::State::Trying) {
+    state.checked_in.set(true);
+    if state.confirmed.get() {
         return;
     }
     match boot::confirm(&mut *state.flash.borrow_mut(), LAYOUT.journal) {
-        Ok(()) => log::info!("confirmed: this image works"),
+        Ok(()) => {
+            state.confirmed.set(true);
+            log::info!("confirmed: this image works");
+        }
+        // The next report tries again.
         Err(error) => log::warn!("boot journal: {error}"),
     }
 }

@@ -47,6 +47,7 @@ const ROTATE_EXAMPLES: &str = "Examples:
   wildcam key rotate release --remove 3f2a8c0d11e4b7f6
   wildcam key rotate root --add 1 --threshold 2
   wildcam key rotate root --renew                     the same keys, a later end
+  wildcam key rotate timestamp --passphrase env:DAILY --passphrase env:ROOT    DAILY for the new key
 
 The next root is signed by the keys of the old one and by its own. Where one machine has too few
 of them, it is written as releases/root/N.cose.part; carry that to the next machine, and there:

@@ -160,6 +160,12 @@ pub(super) async fn sign(arguments: &Sign, context: &Context) -> CommandResult {
     passphrases.sign(&mut manifest, &vault, &demands).await?;
     let complete = manifest.missing(&demands) == [0];
     let key = keys::release_manifest(&prepared.class, prepared.number).unwrap_or_default().to_string();
+    // Patches and passphrases take minutes, in which somebody else may have signed here.
+    if folder.next_number(&prepared.class).map_err(failed)? != prepared.number {
+        let message = format!("release {} for {} was signed here meanwhile", prepared.number, prepared.class);
+        return Err(CommandError::new(Kind::Failed, message)
+            .next_step("wildcam release show, then wildcam release sign for the next number"));
+    }
     // The manifest comes after all that it names: without it they are files that nobody reads.
     for (name, bytes) in &prepared.payloads {
         folder.replace(name, bytes).map_err(failed)?;
@@ -178,7 +184,14 @@ pub(super) async fn sign(arguments: &Sign, context: &Context) -> CommandResult {
         context.ui.status(format_args!("next, where another key is: wildcam key sign {}", part.display()));
         return Ok(());
     }
-    date(&folder, &root, &vault, &mut passphrases, arguments.timestamp_expires, context).await
+    let dated = date(&folder, &root, &vault, &mut passphrases, arguments.timestamp_expires, context).await;
+    if dated.is_err() {
+        context.ui.status(format_args!(
+            "release {} is signed and stays; no timestamp names it yet: wildcam release refresh, and not sign again",
+            prepared.number
+        ));
+    }
+    dated
 }
 
 pub(super) async fn refresh(arguments: &Refresh, context: &Context) -> CommandResult {
@@ -274,6 +287,11 @@ async fn date(
     let now_s = context.clock.unix_s();
     let expires_s = lifetime.after(now_s);
     let dated = recipe::timestamp(folder, root, now_s, expires_s).map_err(failed)?;
+    for (class, number) in &dated.expired {
+        context.ui.warn(format_args!(
+            "release {number} for {class} has expired, and is left out: wildcam release sign --board {class}"
+        ));
+    }
     for (class, number) in &dated.unsigned {
         context.ui.warn(format_args!("release {number} for {class} lacks signatures of the newest root's keys"));
     }
@@ -281,7 +299,6 @@ async fn date(
     let mut draft = dated.draft;
     passphrases.sign(&mut draft, vault, &demands).await?;
     if draft.missing(&demands) != [0] {
-        context.ui.status("next, where the timestamp's key is: wildcam release refresh");
         let message = "the release is there, and no timestamp names it: too few keys of the role timestamp are here";
         return Err(CommandError::new(Kind::Guard, message).next_step("wildcam key list shows where they lie"));
     }

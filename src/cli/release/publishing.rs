@@ -105,6 +105,7 @@ fn refused(error: &PublishError) -> CommandError {
         PublishError::Older { .. } => {
             "fetch the newest folder of releases; where nobody of yours signed that, keys were stolen: wildcam key rotate"
         }
+        PublishError::Fewer { .. } => "fetch the newest folder of releases, which has it",
         PublishError::Stores { .. } => "wildcam doctor --cloud, then wildcam release publish",
     };
     CommandError::of(Kind::Failed, error).next_step(step)

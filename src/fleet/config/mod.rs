@@ -20,11 +20,11 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ed25519_dalek::VerifyingKey;
-use object_store::{Error as StoreError, ObjectStore, PutMode, PutOptions, PutPayload, UpdateVersion, path::Path};
+use object_store::{Error as StoreError, ObjectStore, PutMode, PutOptions, PutPayload, path::Path};
 use sha2::{Digest, Sha256};
 use wildcam_core::{
     config::ConfigBody,
-    cose::MAX_DOCUMENT,
+    cose::{MAX_DOCUMENT, kind},
     wire::{CameraId, keys},
 };
 
@@ -55,9 +55,6 @@ const REGISTER_NAME_MAX: usize = 63;
 /// How often a document is read again when its number was given out and it is not there yet, and how long to wait before that.
 const LOOKS: u32 = 4;
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// How often a store is written to again when others write to the same object.
-const RACES: usize = 8;
 
 /// One version of what one camera is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -345,7 +342,7 @@ async fn place(
     let path = Path::from(keys::camera_config(camera).as_str());
     let (stand, also_failed) = from_all(stores, |store| {
         let (store, path, document) = (Arc::clone(store), path.clone(), document.clone());
-        async move { make_newest(&store, &path, key, number, document).await }
+        async move { stores::make_newest(&store, &path, (key, kind::CONFIG), number, document).await }
     })
     .await;
     match stand.into_iter().flatten().max() {
@@ -380,39 +377,4 @@ async fn keep_version(store: &Arc<dyn ObjectStore>, path: &Path, document: Bytes
         }
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// Writes a version as the newest of a store unless a later one stands there. Returns the number that stands.
-async fn make_newest(
-    store: &Arc<dyn ObjectStore>,
-    path: &Path,
-    key: &VerifyingKey,
-    number: u64,
-    document: Bytes,
-) -> Result<u64, String> {
-    for _ in 0..RACES {
-        let mode = match stores::read(store, path, MAX_DOCUMENT as u64).await? {
-            None => PutMode::Create,
-            Some((meta, bytes)) => {
-                let signed = bytes.as_deref().and_then(|bytes| wildcam_core::cose::verify(bytes, key).ok());
-                match signed.filter(|there| there.kind == wildcam_core::cose::kind::CONFIG) {
-                    Some(there) if there.seq >= number => return Ok(there.seq),
-                    _ => PutMode::Update(UpdateVersion { e_tag: meta.e_tag, version: meta.version }),
-                }
-            }
-        };
-        let options = PutOptions { mode, ..PutOptions::default() };
-        match store.put_opts(path, PutPayload::from(document.clone()), options).await {
-            Ok(_) => return Ok(number),
-            // An update of an object that is gone is "not found" with some stores.
-            Err(
-                StoreError::Precondition { .. }
-                | StoreError::NotModified { .. }
-                | StoreError::AlreadyExists { .. }
-                | StoreError::NotFound { .. },
-            ) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    Err("others change the object all the time".to_owned())
 }

@@ -15,6 +15,8 @@
 
 mod event;
 mod order;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 
@@ -297,6 +299,10 @@ impl<F: NorFlash + Clone> Agent<F> {
         tell: &mut impl FnMut(Event),
     ) -> Result<(), Stop> {
         let known = self.update.order().filter(|order| order.sequence == wanted).is_some();
+        // So it is after a flash operation that failed: what the flash holds counts.
+        if known && self.update.status() == Status::Idle {
+            self.update.read().map_err(|_| Self::failed("what is kept of the update cannot be read", tell))?;
+        }
         match self.update.status() {
             Status::Confirmed | Status::GivenUp(_) | Status::Activated if known => return Ok(()),
             // An image on trial is to check in, or fall back, before anything else is done.
@@ -312,7 +318,9 @@ impl<F: NorFlash + Clone> Agent<F> {
         self.judge_fetch(&sources.gates, now)?;
         self.begin(&sources, tell)?;
         self.download(&sources, camera, tell).await?;
-        self.put_in_place(&sources.gates, now, tell)
+        // Meanwhile the hours of the survey may have begun.
+        let now = Now { unix_s: now.unix_s.map(|_| camera.unix_ms() / 1000), ..*now };
+        self.put_in_place(&sources.gates, &now, tell)
     }
 
     /// What was trusted last, or the root of the identity. Only when it is needed: to check a root takes a deep stack.
@@ -366,7 +374,7 @@ impl<F: NorFlash + Clone> Agent<F> {
         Err(Stop::Told)
     }
 
-    /// The manifest of the release that is being fetched.
+    /// The manifest of the release that is being fetched, if its keys count still.
     async fn manifest_again<D: Dial, T: Timer, R: Rng, const N: usize>(
         &mut self,
         wanted: u64,
@@ -374,6 +382,7 @@ impl<F: NorFlash + Clone> Agent<F> {
         now: &Now,
         tell: &mut impl FnMut(Event),
     ) -> Result<Sources, Stop> {
+        self.roots(camera, tell).await?;
         let key = keys::release_manifest(self.site.class, wanted).ok_or(Stop::Told)?;
         for _ in 0..OPINIONS {
             let Some(document) = camera.fetch_release(&key).await? else { break };
@@ -406,7 +415,9 @@ impl<F: NorFlash + Clone> Agent<F> {
                 Ok(content) => {
                     let Some(store) = &mut self.store else { return Err(Stop::Told) };
                     let kept = store.keep(&mut self.flash, trust, Some(content), &mut self.scratch);
-                    kept.map_err(|_| Self::failed("the trusted root cannot be kept", tell))?;
+                    if kept.is_err() {
+                        return Err(self.forget("the trusted root cannot be kept", tell));
+                    }
                 }
                 Err(error) => {
                     tell(Event::Untrusted(error));
@@ -448,7 +459,13 @@ impl<F: NorFlash + Clone> Agent<F> {
     fn keep_trust(&mut self, tell: &mut impl FnMut(Event)) -> Result<(), Stop> {
         let (Some(trust), Some(store)) = (&self.trust, &mut self.store) else { return Err(Stop::Told) };
         let kept = store.keep(&mut self.flash, trust, None, &mut self.scratch);
-        kept.map_err(|_| Self::failed("what is trusted cannot be kept", tell))
+        kept.map_err(|_| self.forget("what is trusted cannot be kept", tell))
+    }
+
+    /// What could not be kept counts no more: the next round begins with what the flash holds.
+    fn forget(&mut self, why: &'static str, tell: &mut impl FnMut(Event)) -> Stop {
+        self.trust = None;
+        Self::failed(why, tell)
     }
 
     fn failed(why: &'static str, tell: &mut impl FnMut(Event)) -> Stop {

@@ -2,9 +2,8 @@
 
 use super::{Camera, Error, call::Call};
 use crate::{
-    http::{self, Bytes},
+    http::Bytes,
     link::{Dial, Rng, Set, Timer},
-    trust::MAX_SIGNED,
     wire::{ProblemKind, Text, keys},
 };
 
@@ -15,8 +14,8 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
     /// [`Camera::doubt`].
     ///
     /// # Errors
-    /// [`Error::Request`] for a key that no release has; [`Error::Exchange`] with [`http::Error::TooLarge`] when what comes
-    /// is larger than any such document; [`Error`] otherwise.
+    /// [`Error::Request`] for a key that no release has; [`Error::Exchange`] with [`crate::http::Error::TooLarge`] when what
+    /// comes is larger than the buffer, which any such document fits into; [`Error`] otherwise.
     pub async fn fetch_release(&mut self, key: &str) -> Result<Option<&[u8]>, Error> {
         let path = release_path(key)?;
         let call = Call { method: "GET", path: &path, avoid: self.doubted, ..Call::default() };
@@ -32,11 +31,7 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
             (404, ProblemKind::NotFound) => return Ok(None),
             _ => return Err(self.unexpected(&response)),
         }
-        let document = response.body(&self.buffer);
-        if document.len() > MAX_SIGNED {
-            return Err(Error::Exchange(http::Error::TooLarge));
-        }
-        Ok(Some(document))
+        Ok(Some(response.body(&self.buffer)))
     }
 
     /// Asks for the signed document that says what this camera should run; `None` when there is none, or still the one for

@@ -243,4 +243,4 @@ impl<D: Dial, T: Timer, R: Rng, const RACERS: usize> Camera<D, T, R, RACERS> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

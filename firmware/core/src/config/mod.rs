@@ -18,7 +18,7 @@ mod keeper;
 mod record;
 mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use document::{ConfigBody, Error};
 pub use keeper::{Keeper, Offer, OfferError, TRIAL_STARTS};

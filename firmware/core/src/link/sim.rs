@@ -9,7 +9,11 @@ use std::{
     pin::pin,
     rc::Rc,
     string::{String, ToString},
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     vec,
     vec::Vec,
 };
@@ -41,14 +45,30 @@ impl World {
     /// Polls `future`, and each time nothing can go on sets the time to the next moment at which something can.
     pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
-        let mut context = Context::from_waker(Waker::noop());
+        let yielded = Arc::new(Yielded::default());
+        let waker = Waker::from(yielded.clone());
+        let mut context = Context::from_waker(&waker);
         loop {
             self.0.1.set(None);
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
+            // It only gave others their turn.
+            if yielded.0.swap(false, Ordering::Relaxed) {
+                continue;
+            }
             self.0.0.set(self.0.1.get().expect("the future waits for nothing that can happen"));
         }
+    }
+}
+
+/// Whether a future woke itself.
+#[derive(Default)]
+struct Yielded(AtomicBool);
+
+impl Wake for Yielded {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -43,7 +43,7 @@ mod signed;
 mod state;
 mod store;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timestamp;
 
 use core::fmt;

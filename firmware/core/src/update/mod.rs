@@ -46,7 +46,7 @@ mod record;
 mod seeded;
 mod sums;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use core::fmt;
 
@@ -350,7 +350,7 @@ impl<F: NorFlash> Update<F> {
             match self.status {
                 Status::GivenUp(_) if same && seeded!(self.seed, GivenUpForgotten) => {}
                 Status::GivenUp(why) if same => return Err(Error::GivenUp(why)),
-                // What came by cable since may be replaced again.
+                // What came by cable since may be replaced again, and what is damaged is fetched again.
                 Status::Idle if same => {}
                 status if same => return Ok(status),
                 _ if order.sequence <= known.order.sequence => return Err(Error::Older),
@@ -432,7 +432,14 @@ impl<F: NorFlash> Update<F> {
         self.status = Status::Idle;
         let Some(record) = self.record.clone() else { return Ok(()) };
         match record.stage {
-            Stage::Done => self.status = Status::Confirmed,
+            Stage::Done => {
+                let entry = boot::current(&mut self.flash, self.layout.journal)?;
+                // The boot stage found it damaged since, and the image before it runs again: it is to be had once more.
+                let is_lost = entry.is_some_and(|entry| record.mark != [0; 8] && entry.mark == record.from);
+                if !is_lost {
+                    self.status = Status::Confirmed;
+                }
+            }
             Stage::GivenUp(why) => self.status = Status::GivenUp(why),
             Stage::Patch | Stage::Image => {
                 if self.is_before(&record)?.is_some() {

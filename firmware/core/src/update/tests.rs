@@ -9,11 +9,11 @@ use crate::delta::{Architecture, Head, Operation, encode};
 mod sums;
 
 /// Flash in memory that counts its erases, and fails when it is told to, or after so many writes.
-struct Memory {
-    bytes: Vec<u8>,
-    erases: Vec<u32>,
+pub(crate) struct Memory {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) erases: Vec<u32>,
     fails: bool,
-    writes_left: usize,
+    pub(crate) writes_left: usize,
 }
 
 impl ErrorType for Memory {
@@ -71,7 +71,7 @@ fn noise(seed: u32, count: usize) -> Vec<u8> {
 }
 
 /// An image of so many bytes, a multiple of 16.
-fn image(seed: u32, bytes: usize) -> Vec<u8> {
+pub(crate) fn image(seed: u32, bytes: usize) -> Vec<u8> {
     let mut content = noise(1, bytes - 80);
     for (at, sector) in content.chunks_mut(SECTOR).enumerate() {
         let own = noise(seed * 1000 + at as u32, 200);
@@ -105,7 +105,7 @@ fn layout(slot_sectors: u32) -> Layout {
     }
 }
 
-fn digest(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
@@ -139,7 +139,7 @@ fn delta(sequence: u64, base: &[u8], target: &[u8]) -> (Order, Vec<u8>) {
 }
 
 /// A camera whose image runs from slot A and has checked in.
-fn camera(running: &[u8], slot_sectors: u32) -> (Memory, Layout) {
+pub(crate) fn camera(running: &[u8], slot_sectors: u32) -> (Memory, Layout) {
     let layout = layout(slot_sectors);
     let sectors = layout.update.end() as usize / SECTOR;
     let mut flash =
@@ -150,7 +150,7 @@ fn camera(running: &[u8], slot_sectors: u32) -> (Memory, Layout) {
     (flash, layout)
 }
 
-fn decide(flash: &mut Memory, layout: Layout) -> Entry {
+pub(crate) fn decide(flash: &mut Memory, layout: Layout) -> Entry {
     boot::decide(flash, layout.journal, |flash, slot| {
         Ok(crate::image::verify(flash, layout.slots[slot.index()]).ok().map(|image| image.mark()))
     })
@@ -280,6 +280,29 @@ fn another_image_put_there_by_cable_ends_the_order() {
     assert_eq!((update.status(), update.wants()), (Status::Idle, None));
     assert_eq!(update.begin(&full(1, &new)), Ok(Status::Downloading), "who orders it again gets it");
     assert_eq!(update.durable(), 0);
+}
+
+#[test]
+fn an_image_that_is_damaged_after_its_trial_is_fetched_again() {
+    let (old, new) = (image(1, 20_000), image(2, 20_000));
+    let (order, patch) = delta(1, &old, &new);
+    let (mut flash, layout) = camera(&old, 8);
+    for _ in 0..2 {
+        let mut update = Update::open(&mut flash, layout, Slot::A).unwrap();
+        assert_eq!(update.begin(&order), Ok(Status::Downloading));
+        fetch(&mut update, &patch, &new, 4096);
+        assert_eq!(update.finish(), Ok(Status::Activated));
+        assert_eq!(decide(&mut flash, layout).slot, Slot::B);
+        boot::confirm(&mut flash, layout.journal).unwrap();
+        let mut update = Update::open(&mut flash, layout, Slot::B).unwrap();
+        assert_eq!((update.status(), update.begin(&order)), (Status::Confirmed, Ok(Status::Confirmed)));
+
+        flash.bytes[layout.slots[1].offset as usize + 9_000] ^= 1;
+        assert_eq!(decide(&mut flash, layout).slot, Slot::A);
+        let mut update = Update::open(&mut flash, layout, Slot::A).unwrap();
+        assert_eq!((update.status(), update.begin(&order)), (Status::Idle, Err(Error::OnTrial)));
+        boot::confirm(&mut flash, layout.journal).unwrap();
+    }
 }
 
 /// How often each sector is erased by an update of 1 MiB.

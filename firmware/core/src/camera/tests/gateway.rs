@@ -28,13 +28,13 @@ use crate::{
     wire::{CameraId, Event, Image, Priority, Problem, ProblemKind, Sha256Hex, Ulid, clipped},
 };
 
-pub(super) const NOW_MS: u64 = 1_800_000_000_000;
+pub(crate) const NOW_MS: u64 = 1_800_000_000_000;
 
 pub(super) fn camera_key() -> SigningKey {
     SigningKey::from_bytes(&[11; 32])
 }
 
-pub(super) fn online_key() -> SigningKey {
+pub(crate) fn online_key() -> SigningKey {
     SigningKey::from_bytes(&[12; 32])
 }
 
@@ -44,7 +44,7 @@ type Answer = (u16, Vec<(String, String)>, Vec<u8>);
 type Mirror = Box<dyn FnMut(&Seen) -> Reply>;
 
 /// What all gateways share, and what each has for itself.
-pub(super) struct Cloud {
+pub(crate) struct Cloud {
     pub(super) world: World,
     windows: RefCell<BTreeMap<usize, Window>>,
     partials: RefCell<BTreeMap<(usize, String), Vec<u8>>>,
@@ -56,7 +56,7 @@ pub(super) struct Cloud {
     pub(super) announced: RefCell<Vec<Vec<Ulid>>>,
     pub(super) desired: RefCell<Option<Vec<u8>>>,
     pub(super) command: RefCell<Option<Vec<u8>>>,
-    pub(super) config: RefCell<Option<Vec<u8>>>,
+    pub(crate) config: RefCell<Option<Vec<u8>>>,
     /// Gives the objects of releases, each gateway in its own way.
     pub(super) mirror: RefCell<Mirror>,
     /// Answers to give instead of serving, in order; `None` serves.
@@ -65,7 +65,7 @@ pub(super) struct Cloud {
     pub(super) time_key: RefCell<SigningKey>,
 }
 
-pub(super) fn problem(status: u16, kind: ProblemKind) -> Answer {
+pub(crate) fn problem(status: u16, kind: ProblemKind) -> Answer {
     (status, vec![], serde_json::to_vec(&Problem::new(kind, "for a test")).unwrap())
 }
 
@@ -112,7 +112,7 @@ impl Cloud {
         self.partials.borrow_mut().clear();
     }
 
-    pub(super) fn unix_ms(&self) -> u64 {
+    pub(crate) fn unix_ms(&self) -> u64 {
         NOW_MS + self.world.now_ms()
     }
 
@@ -252,7 +252,7 @@ impl Cloud {
     }
 }
 
-pub(super) fn signed(kind: &str, seq: u64, body: &[u8], key: &SigningKey) -> Vec<u8> {
+pub(crate) fn signed(kind: &str, seq: u64, body: &[u8], key: &SigningKey) -> Vec<u8> {
     signed_until(NOW_MS / 1000 + 86_400, kind, seq, body, key)
 }
 
@@ -349,7 +349,7 @@ impl Outbox for Shelf {
     }
 }
 
-pub(super) type TestCamera = Camera<Net, World, Dice>;
+pub(crate) type TestCamera = Camera<Net, World, Dice>;
 
 pub(super) fn camera(net: &Net, world: &World, weights: &[u16], unix_ms: u64) -> TestCamera {
     let settings = Settings {

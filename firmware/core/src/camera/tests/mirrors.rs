@@ -126,12 +126,12 @@ pub(super) fn asked(seen: &Seen, total: usize) -> Option<(usize, usize)> {
 }
 
 /// A whole answer with these headers beside the length.
-pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Reply {
     reply(status, headers, body).into()
 }
 
 /// A gateway by the contract that holds `content`.
-pub(super) fn serve(seen: &Seen, content: &[u8]) -> Reply {
+pub(crate) fn serve(seen: &Seen, content: &[u8]) -> Reply {
     match asked(seen, content.len()) {
         None => answer(200, &[], content),
         Some((first, last)) => {
@@ -166,7 +166,7 @@ pub(super) fn of(seen: &Seen, length: usize) -> Vec<u8> {
 }
 
 impl Bench {
-    pub(super) fn mirrors(&self, mirror: impl FnMut(&Seen) -> Reply + 'static) {
+    pub(crate) fn mirrors(&self, mirror: impl FnMut(&Seen) -> Reply + 'static) {
         *self.cloud.mirror.borrow_mut() = std::boxed::Box::new(mirror);
     }
 

@@ -3,8 +3,8 @@ mod command;
 mod documents;
 mod download;
 mod faults;
-mod gateway;
-mod mirrors;
+pub(crate) mod gateway;
+pub(crate) mod mirrors;
 mod sizes;
 
 use std::{collections::BTreeSet, rc::Rc, string::ToString, vec, vec::Vec};
@@ -22,16 +22,16 @@ use gateway::{Cloud, NOW_MS, Shelf, TestCamera, ack, camera, online_key, problem
 const SMALL: usize = 50_000;
 const LARGE: usize = 200_000;
 
-struct Bench {
-    world: World,
-    cloud: Rc<Cloud>,
-    net: Net,
-    camera: TestCamera,
+pub(crate) struct Bench {
+    pub(crate) world: World,
+    pub(crate) cloud: Rc<Cloud>,
+    pub(crate) net: Net,
+    pub(crate) camera: TestCamera,
     shelf: Shelf,
 }
 
 impl Bench {
-    fn new(modes: &[Mode]) -> Self {
+    pub(crate) fn new(modes: &[Mode]) -> Self {
         // The first is preferred, the others stand by, so that a test knows who is asked.
         let weights: Vec<u16> = (0..modes.len()).map(|n| u16::from(n == 0)).collect();
         let world = World::default();

@@ -35,7 +35,7 @@ fn document(body: &[u8]) -> Document<'_> {
     Document { kind: kind::CONFIG, seq: 7, issued_s: 0, expires_s: u64::MAX, body }
 }
 
-pub(super) fn encoded(body: &ConfigBody) -> Vec<u8> {
+pub(crate) fn encoded(body: &ConfigBody) -> Vec<u8> {
     let mut out = vec![0; 256];
     let length = body.encode(&mut out).unwrap();
     out.truncate(length);

@@ -15,10 +15,10 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use super::*;
 use crate::cose::KeyId;
 
-pub(super) const CLASS: &str = "esp32c3";
+pub(crate) const CLASS: &str = "esp32c3";
 /// When the first documents are signed, in seconds since 1970.
-pub(super) const START: u64 = 1_790_000_000;
-pub(super) const DAY: u64 = 86_400;
+pub(crate) const START: u64 = 1_790_000_000;
+pub(crate) const DAY: u64 = 86_400;
 
 /// The key that is made of this number.
 pub(super) fn key(seed: u8) -> SigningKey {
@@ -35,7 +35,7 @@ pub(super) fn role(threshold: u8, seeds: &[u8]) -> Role {
 }
 
 /// A content under the keys made of `seeds`.
-pub(super) fn signed(content: &[u8], seeds: &[u8]) -> Vec<u8> {
+pub(crate) fn signed(content: &[u8], seeds: &[u8]) -> Vec<u8> {
     let signatures: Vec<(KeyId, [u8; 64])> = seeds.iter().map(|seed| signature(content, *seed)).collect();
     let mut out = vec![0; MAX_SIGNED];
     let length = assemble(content, &signatures, &mut out).unwrap();
@@ -50,7 +50,7 @@ pub(super) fn signature(content: &[u8], seed: u8) -> (KeyId, [u8; 64]) {
     (id, key(seed).sign(&text[..length]).to_bytes())
 }
 
-pub(super) fn content(document: &Document<'_>) -> Vec<u8> {
+pub(crate) fn content(document: &Document<'_>) -> Vec<u8> {
     let mut out = vec![0; MAX_CONTENT];
     let length = write_content(document, &mut out).unwrap();
     out.truncate(length);
@@ -59,7 +59,7 @@ pub(super) fn content(document: &Document<'_>) -> Vec<u8> {
 
 /// A fleet: who has which keys, and what its documents say next.
 #[derive(Clone)]
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     pub(super) sequence: u64,
     pub(super) roles: [(u8, Vec<u8>); 3],
     pub(super) issued_s: u64,
@@ -68,7 +68,7 @@ pub(super) struct Fleet {
 
 impl Fleet {
     /// Two of three for root and release, one key for the timestamp.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let roles = [(2, vec![1, 2, 3]), (2, vec![11, 12, 13]), (1, vec![21])];
         Self { sequence: 1, roles, issued_s: START, root_days: 365 }
     }
@@ -92,17 +92,17 @@ impl Fleet {
     }
 
     /// Its root, signed by these keys.
-    pub(super) fn root_by(&self, seeds: &[u8]) -> Vec<u8> {
+    pub(crate) fn root_by(&self, seeds: &[u8]) -> Vec<u8> {
         signed(&self.root_content(), seeds)
     }
 
     /// Its first root, by two of its own keys.
-    pub(super) fn first(&self) -> Vec<u8> {
+    pub(crate) fn first(&self) -> Vec<u8> {
         self.root_by(&[1, 2])
     }
 
     /// The fleet after a root with other keys for a role: 0 root, 1 release, 2 timestamp.
-    pub(super) fn with(&self, place: usize, threshold: u8, seeds: &[u8]) -> Self {
+    pub(crate) fn with(&self, place: usize, threshold: u8, seeds: &[u8]) -> Self {
         let mut next = self.clone();
         next.sequence += 1;
         next.issued_s += 10 * DAY;
@@ -162,7 +162,7 @@ pub(super) fn timestamp_content(seq: u64, issued_s: u64, list: &[Newest<'_>]) ->
 }
 
 /// A timestamp of this number and day that names `manifest`.
-pub(super) fn timestamp(seq: u64, day: u64, manifest: &[u8]) -> Vec<u8> {
+pub(crate) fn timestamp(seq: u64, day: u64, manifest: &[u8]) -> Vec<u8> {
     timestamp_by(seq, day, manifest, &[21])
 }
 
