@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::{StreamExt as _, future::join_all};
 use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion, path::Path};
 use wildcam_core::{
-    trust::{Newest, Signed},
+    trust::{Newest, Signed, Timestamp},
     wire::keys,
 };
 
@@ -248,7 +248,7 @@ impl Before {
         let Ok(mut camera) = chain::camera(roots, &self.class, None) else { return false };
         // An expired timestamp is renewed; a release that has expired is not.
         let Ok(told) = camera.timestamp(timestamp, None) else { return false };
-        let told = wildcam_core::trust::Timestamp { expires_s: u64::MAX, ..told };
+        let told = Timestamp { expires_s: u64::MAX, ..told };
         self.manifest.as_ref().is_some_and(|manifest| camera.release(manifest, &told, Some(now_s)).is_ok())
     }
 }

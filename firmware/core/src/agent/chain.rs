@@ -33,7 +33,7 @@ impl<F: NorFlash + Clone> Agent<F> {
         Ok(())
     }
 
-    /// Follows the chain of trust to the wanted release.
+    /// Follows the chain of trust from the newest root to the wanted release.
     pub(super) async fn newest<D: Dial, T: Timer, R: Rng, const N: usize>(
         &mut self,
         wanted: u64,
@@ -41,7 +41,6 @@ impl<F: NorFlash + Clone> Agent<F> {
         now: &Now,
         tell: &mut impl FnMut(Event),
     ) -> Result<Sources, Stop> {
-        self.roots(camera, tell).await?;
         let timestamp = self.timestamp(camera, now, tell).await?;
         let newest = timestamp.newest.map_or(0, |named| named.seen.sequence);
         if newest != wanted {
@@ -67,7 +66,7 @@ impl<F: NorFlash + Clone> Agent<F> {
         Err(Stop::Told)
     }
 
-    /// The manifest of the release that is being fetched, if its keys count still.
+    /// The manifest of the release that is being fetched, if its keys count still under the newest root.
     pub(super) async fn manifest_again<D: Dial, T: Timer, R: Rng, const N: usize>(
         &mut self,
         wanted: u64,
@@ -75,7 +74,6 @@ impl<F: NorFlash + Clone> Agent<F> {
         now: &Now,
         tell: &mut impl FnMut(Event),
     ) -> Result<Sources, Stop> {
-        self.roots(camera, tell).await?;
         let key = keys::release_manifest(self.site.class, wanted).ok_or(Stop::Told)?;
         for _ in 0..OPINIONS {
             let Some(document) = camera.fetch_release(&key).await? else { break };
@@ -94,7 +92,8 @@ impl<F: NorFlash + Clone> Agent<F> {
         self.newest(wanted, camera, now, tell).await
     }
 
-    async fn roots<D: Dial, T: Timer, R: Rng, const N: usize>(
+    /// Follows what is trusted to the newest root.
+    pub(super) async fn roots<D: Dial, T: Timer, R: Rng, const N: usize>(
         &mut self,
         camera: &mut Camera<D, T, R, N>,
         tell: &mut impl FnMut(Event),

@@ -307,6 +307,8 @@ impl<F: NorFlash + Clone> Agent<F> {
             _ => {}
         }
         self.load_trust(tell)?;
+        // Also while a release is being fetched: its keys may have been given up since.
+        self.roots(camera, tell).await?;
         let sources = if known && self.update.status() != Status::Idle {
             self.manifest_again(wanted, camera, now, tell).await?
         } else {

@@ -2,8 +2,6 @@
 
 use std::{boxed::Box, cell::RefCell, collections::BTreeMap, format, rc::Rc, string::String, vec, vec::Vec};
 
-use embedded_storage::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
-
 use super::*;
 use crate::{
     boot,
@@ -14,6 +12,7 @@ use crate::{
     },
     config::{ConfigBody, tests::encoded},
     cose::{Document, kind},
+    flash::Part,
     layout::{Region, SECTOR_BYTES},
     link::sim::{Mode, Seen},
     trust::{
@@ -33,44 +32,14 @@ const IMAGE_BYTES: usize = 60_000;
 const BEGIN_S: u64 = NOW_MS / 1000;
 const BIN: &str = "releases/esp32c3/7.bin";
 
-/// Handles of one flash.
-#[derive(Clone)]
-struct Disk(Rc<RefCell<Memory>>);
-
-impl ErrorType for Disk {
-    type Error = NorFlashErrorKind;
-}
-
-impl ReadNorFlash for Disk {
-    const READ_SIZE: usize = Memory::READ_SIZE;
-
-    fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
-        self.0.borrow_mut().read(offset, bytes)
-    }
-
-    fn capacity(&self) -> usize {
-        self.0.borrow().capacity()
-    }
-}
-
-impl NorFlash for Disk {
-    const WRITE_SIZE: usize = Memory::WRITE_SIZE;
-    const ERASE_SIZE: usize = Memory::ERASE_SIZE;
-
-    fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
-        self.0.borrow_mut().erase(from, to)
-    }
-
-    fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
-        self.0.borrow_mut().write(offset, bytes)
-    }
-}
+/// All of a flash.
+type Disk = Part<'static, Memory>;
 
 /// A camera that shall run release 7, and the gateway that has it.
 struct Camp {
     bench: Bench,
     objects: Rc<RefCell<BTreeMap<String, Vec<u8>>>>,
-    disk: Disk,
+    flash: &'static RefCell<Memory>,
     layout: Layout,
     agent: Box<Agent<Disk>>,
     events: Vec<Event>,
@@ -99,9 +68,9 @@ impl Camp {
         layout.config = Region { offset: layout.trust.end(), bytes: 2 * SECTOR_BYTES };
         memory.bytes.resize(layout.config.end() as usize, 0xFF);
         memory.erases.resize((layout.config.end() / SECTOR_BYTES) as usize, 0);
-        let disk = Disk(Rc::new(RefCell::new(memory)));
-        let agent = opened(&disk, layout);
-        Self { bench, objects, disk, layout, agent, events: vec![] }
+        let flash = Box::leak(Box::new(RefCell::new(memory)));
+        let agent = opened(flash, layout, Slot::A);
+        Self { bench, objects, flash, layout, agent, events: vec![] }
     }
 
     /// A round, begun so many seconds after the bench, at the earliest.
@@ -130,7 +99,7 @@ impl Camp {
     }
 
     fn fails_after(&self, writes: usize) {
-        self.disk.0.borrow_mut().writes_left = writes;
+        self.flash.borrow_mut().writes_left = writes;
     }
 
     /// How often an object was asked for.
@@ -150,11 +119,17 @@ impl Camp {
     /// The release is tried from the next start on.
     fn assert_activated(&mut self) {
         assert!(self.events.contains(&Event::Activated(7)), "{:?}", self.events);
-        assert_eq!(decide(&mut self.disk.0.borrow_mut(), self.layout).slot, Slot::B);
+        assert_eq!(decide(&mut self.flash.borrow_mut(), self.layout).slot, Slot::B);
     }
 }
 
-fn opened(disk: &Disk, layout: Layout) -> Box<Agent<Disk>> {
+fn whole(flash: &'static RefCell<Memory>) -> Disk {
+    let bytes = flash.borrow().bytes.len() as u32;
+    Part::new(flash, Region { offset: 0, bytes })
+}
+
+/// An agent as after a start from this slot.
+fn opened(flash: &'static RefCell<Memory>, layout: Layout, running: Slot) -> Box<Agent<Disk>> {
     let site = Site {
         class: CLASS,
         root: Box::leak(Fleet::new().first().into_boxed_slice()),
@@ -162,7 +137,7 @@ fn opened(disk: &Disk, layout: Layout) -> Box<Agent<Disk>> {
         link: Link::Wifi,
         around: |work| work(),
     };
-    let mut agent = Box::new(Agent::closed(disk.clone(), layout, Slot::A, Why::NoCheckIn, site));
+    let mut agent = Box::new(Agent::closed(whole(flash), layout, running, Why::NoCheckIn, site));
     agent.open().unwrap();
     agent
 }
@@ -202,10 +177,8 @@ fn a_release_that_is_wished_for_is_fetched_and_put_on_trial() {
     assert_eq!(camp.tend(), Next::Restart, "{:?}", camp.events);
     camp.assert_activated();
     assert_eq!(camp.received(), (IMAGE_BYTES + 8 * IMAGE_BYTES.div_ceil(4096)) as u64);
-    boot::confirm(&mut *camp.disk.0.borrow_mut(), camp.layout.journal).unwrap();
-    let site = camp.agent.site;
-    *camp.agent = Agent::closed(camp.disk.clone(), camp.layout, Slot::B, Why::NoCheckIn, site);
-    camp.agent.open().unwrap();
+    boot::confirm(&mut *camp.flash.borrow_mut(), camp.layout.journal).unwrap();
+    camp.agent = opened(camp.flash, camp.layout, Slot::B);
     let before = camp.bench.net.seen().len();
     assert_eq!(camp.tend(), Next::Rest);
     assert_eq!(camp.bench.net.seen().len(), before + 1, "only its settings are asked for");
@@ -247,7 +220,7 @@ fn a_flash_that_failed_once_costs_nothing_that_was_durable() {
     let mut camp = Camp::new(Gates::default());
     let mut whole = Camp::new(Gates::default());
     assert_eq!(whole.tend(), Next::Restart);
-    let writes = usize::MAX - whole.disk.0.borrow().writes_left;
+    let writes = usize::MAX - whole.flash.borrow().writes_left;
     camp.fails_after(writes / 2);
     assert_eq!(camp.tend(), Next::Rest, "{:?}", camp.events);
     assert!(camp.events.contains(&Event::Failed("what was downloaded cannot be kept")), "{:?}", camp.events);
@@ -270,8 +243,8 @@ fn a_root_that_could_not_be_kept_is_followed_again() {
     camp.fails_after(usize::MAX);
     assert_eq!(camp.tend(), Next::Restart, "{:?}", camp.events);
     camp.assert_activated();
-    let mut store = Store::open(&mut camp.disk.clone(), camp.layout.trust).unwrap();
+    let mut store = Store::open(&mut whole(camp.flash), camp.layout.trust).unwrap();
     let root = Fleet::new().first();
-    let trust = store.load(&mut camp.disk.clone(), &root, CLASS, &mut [0; SCRATCH_BYTES]).unwrap();
+    let trust = store.load(&mut whole(camp.flash), &root, CLASS, &mut [0; SCRATCH_BYTES]).unwrap();
     assert_eq!(trust.state().root.sequence, 2);
 }
